@@ -1,0 +1,1 @@
+"""The signal path: formats, resampling, timelines and clocks of audio. Pure."""

@@ -1,0 +1,1 @@
+"""Outbound connections: Call Automation, Voice Live, credentials."""

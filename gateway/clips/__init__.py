@@ -1,0 +1,1 @@
+"""Sentences the gateway can say without a model."""

@@ -1,0 +1,1 @@
+"""The demonstration call and its pictures."""

@@ -1,0 +1,46 @@
+"""The gateway's errors. Each one says itself how the call it ends is to be counted."""
+
+from __future__ import annotations
+
+from gateway.outcome import Outcome, Reason
+
+
+class GatewayError(Exception):
+    """Base of all errors raised on purpose; a subclass states the Outcome of the call it ends."""
+
+    outcome = Outcome(Reason.INTERNAL_ERROR)
+
+
+class BadMessage(GatewayError):  # noqa: N818 - named for what happened, as h11 does
+    """A peer sent something that can never be understood. Counted; never ends a healthy call.
+
+    `kind` is one of a closed list per codec, safe as a metric label; the text never contains peer data.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
+
+class ModelUnavailable(GatewayError):  # noqa: N818
+    """No deployment gave a ready session in time."""
+
+    outcome = Outcome(Reason.MODEL_UNAVAILABLE)
+
+
+class CallGone(GatewayError):  # noqa: N818
+    """The caller hung up before the answer."""
+
+    outcome = Outcome(Reason.CALLER_GONE_BEFORE_ANSWER)
+
+
+class LostRace(GatewayError):  # noqa: N818
+    """Somebody else answered this call."""
+
+    outcome = Outcome(Reason.LOST_RACE)
+
+
+class AcsError(GatewayError):
+    """Call Automation refused or did not answer in time."""
+
+    outcome = Outcome(Reason.ACS_ERROR)

@@ -1,0 +1,1 @@
+"""Inbound HTTP: events, callbacks, media sockets, probes."""

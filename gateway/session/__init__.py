@@ -1,0 +1,1 @@
+"""What happens in a call, decided without I/O. Pure."""

@@ -1,0 +1,1 @@
+"""The offline twin: a phone network and a Voice Live service."""

@@ -1,0 +1,1 @@
+"""Messages of the two networks as bytes and as values. Pure."""
