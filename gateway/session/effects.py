@@ -1,0 +1,81 @@
+"""What a call wants done. The core returns these; the shell carries them out, in order, without awaiting."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gateway.outcome import Outcome
+
+# --- to the phone leg ---------------------------------------------------------------------------------------------
+
+
+class PlayFrame(Struct, frozen=True, gc=False):
+    """Send one frame of exactly 20 ms."""
+
+    pcm: bytes
+    """16-bit little-endian samples at the phone leg's rate"""
+
+
+class StopPlayback(Struct, frozen=True, gc=False):
+    """Tell the phone network to throw away what it still holds of our audio."""
+
+
+# --- to the model leg ---------------------------------------------------------------------------------------------
+
+
+class AppendAudio(Struct, frozen=True, gc=False):
+    payload: bytes
+    """base64 text in the model leg's input format, checked to be strict base64 of whole samples"""
+
+
+class CreateResponse(Struct, frozen=True, gc=False):
+    """Ask for a response; `say` makes the service speak that text without asking the model."""
+
+    event_id: str
+    say: str | None = None
+    instructions: str | None = None
+    """for this response only"""
+
+
+class CancelResponse(Struct, frozen=True, gc=False):
+    event_id: str
+    response_id: str | None = None
+
+
+class TruncateItem(Struct, frozen=True, gc=False):
+    """Tell the service how much of an item the caller heard."""
+
+    event_id: str
+    item_id: str
+    audio_end_ms: int
+
+
+# --- about the call -----------------------------------------------------------------------------------------------
+
+
+class HangUp(Struct, frozen=True, gc=False):
+    """End the phone call for everyone, over REST. The call ends with `outcome` whatever REST says."""
+
+    outcome: Outcome
+
+
+class End(Struct, frozen=True, gc=False):
+    """Nothing is left to do: close the legs. The last effect of a call, exactly once."""
+
+    outcome: Outcome
+
+
+class Note(Struct, frozen=True):
+    """Something worth a line in the call's trace; the shell decides which notes are logged.
+
+    Fields named `text` hold words that were spoken: they reach a trace that was switched on, never a log.
+    """
+
+    name: str
+    fields: dict[str, str | int | float | bool | None]
+
+
+ModelCommand: TypeAlias = AppendAudio | CreateResponse | CancelResponse | TruncateItem
+Effect: TypeAlias = PlayFrame | StopPlayback | ModelCommand | HangUp | End | Note
