@@ -30,13 +30,12 @@ class Reason(StrEnum):
     NO_LINE = "no_line"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_STALLED = "model_stalled"
-    MODEL_LOST = "model_lost"
     MODEL_RATE_LIMITED = "model_rate_limited"
     MEDIA_MISSING = "media_missing"
     MEDIA_LOST = "media_lost"
     MEDIA_ABUSE = "media_abuse"
     ACS_ERROR = "acs_error"
-    SHUTDOWN = "shutdown"
+    DRAIN_DEADLINE = "drain_deadline"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -1,0 +1,40 @@
+"""Base64 text of audio, decoded strictly: what passes here may be forwarded to the other leg as it stands."""
+
+from __future__ import annotations
+
+import binascii
+
+import pybase64
+
+from gateway.audio.pcm import AudioFormat
+from gateway.errors import BadMessage
+
+MAX_FRAME_BYTES = 19_200
+"""Largest accepted phone frame: 400 ms at 24 kHz, twenty times the nominal frame."""
+MAX_DELTA_BYTES = 512 * 1024
+"""Largest accepted piece of model audio: about 11 s at 24 kHz."""
+
+
+def decode_payload(text: bytes, fmt: AudioFormat, max_bytes: int = MAX_FRAME_BYTES) -> bytes:
+    """Decode base64 that must be strict, not empty, bounded and made of whole samples.
+
+    Text that passes holds nothing but base64 characters, so it cannot carry anything else into a message template.
+
+    Raises:
+        BadMessage: kind `base64`, `empty`, `oversize` or `odd_length`.
+    """
+    if len(text) > (max_bytes + 2) // 3 * 4:
+        raise BadMessage("oversize")
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadMessage("base64") from error
+    if not data:
+        raise BadMessage("empty")
+    if len(data) % fmt.bytes_per_sample:
+        raise BadMessage("odd_length")
+    return data
+
+
+def encode_payload(data: bytes) -> bytes:
+    return pybase64.b64encode(data)

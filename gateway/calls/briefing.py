@@ -1,0 +1,76 @@
+"""From configuration to the values one call works with. Pure; the only place where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gateway.audio.pcm import AudioFormat, Int16Array
+from gateway.clients.voice_live import ModelTarget
+from gateway.config import Agent, Deployment, GatewayConfig
+from gateway.clients.credentials import HeaderSource
+from gateway.session.settings import CallSettings, Phrase
+from gateway.session.watchdog import Patience
+from gateway.wire.voice_live import SessionSettings, SessionUpdated
+
+MS = 1000
+
+
+def model_target(config: GatewayConfig, deployment: Deployment, credential: HeaderSource) -> ModelTarget:
+    resource = config.resource(deployment.resource)
+    return ModelTarget(
+        deployment=deployment.name,
+        endpoint=resource.endpoint,
+        api_version=resource.api_version,
+        profile=deployment.profile.value,
+        model=deployment.model,
+        foundry_resource_override=deployment.foundry_resource_override,
+        credential=credential,
+    )
+
+
+def session_settings(agent: Agent, deployment: Deployment, call_id: str) -> SessionSettings:
+    """What the service is told about a session; the call id goes along for its own logs."""
+    return SessionSettings(
+        instructions=agent.instructions,
+        voice=agent.voice.session_object(),
+        input_format=deployment.input_format.audio,
+        output_format=deployment.output_format.audio,
+        turn_detection=agent.turn_detection.session_object(),
+        transcription=agent.transcription.session_object() | {"language": agent.language},
+        noise_reduction={"type": agent.noise_reduction} if agent.noise_reduction is not None else None,
+        echo_cancellation=_ECHO_CANCELLATION if agent.echo_cancellation else None,
+        temperature=agent.temperature,
+        max_response_output_tokens=agent.max_response_output_tokens,
+        output_audio_timestamp_types=("word",) if agent.wants_word_timestamps else None,
+        metadata={"call_id": call_id},
+    )
+
+
+_ECHO_CANCELLATION = {"type": "server_echo_cancellation", "reference_source": "server", "channels": 1}
+
+
+def call_settings(
+    config: GatewayConfig,
+    agent: Agent,
+    deployment: Deployment,
+    confirmed: SessionUpdated,
+    phrases: Callable[[int], Mapping[Phrase, Int16Array]],
+) -> CallSettings:
+    """What the call's core is told. The service's formats win over the ones that were asked for."""
+    call, deadlines = config.call, config.deadlines
+    asked: AudioFormat = config.acs.audio_format.audio
+    return CallSettings(
+        phone_format=asked,
+        model_input=confirmed.input_format or deployment.input_format.audio,
+        model_output=confirmed.output_format or deployment.output_format.audio,
+        phrases=phrases,
+        greeting=agent.greeting,
+        far_end_delay_s=call.far_end_delay_ms / MS,
+        lead_in_s=call.start_lead_in_ms / MS,
+        max_lead_s=call.max_lead_ms / MS,
+        last_word_tail_s=call.last_word_tail_ms / MS,
+        resume_after_s=call.resume_after_ms / MS,
+        reattach_s=deadlines.media_reattach_s,
+        hang_up_s=deadlines.hang_up_s,
+        patience=Patience(call.filler_after_ms / MS, call.ask_again_after_ms / MS, call.give_up_after_ms / MS),
+    )

@@ -1,0 +1,207 @@
+"""Second chapter of a call: from a ready model to the one outcome.
+
+A call lives from the moment its model is ready until its session says End. It owns every task and socket that it uses;
+nothing of it is left when `run` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.calls.observer import CallObserver
+from gateway.calls.pump import PhoneSocket, Pump
+from gateway.calls.ticker import Ticker
+from gateway.clients.call_automation import CallAutomation
+from gateway.clients.voice_live import ModelLeg
+from gateway.errors import GatewayError
+from gateway.outcome import Outcome, Reason
+from gateway.session.effects import Note
+from gateway.session.events import CallEnded
+from gateway.session.session import CallSession
+
+CLOSE_S = 2.0
+HANG_UP_TRIES = 3
+HANG_UP_WAIT_S = 5.0
+"""How long the end of a call waits for a hang-up that is still under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDeadlines:
+    """Seconds from the answer until something is done about a missing media socket."""
+
+    prompt_s: float = 3.0
+    restart_s: float = 5.0
+    give_up_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """What a call is put together from."""
+
+    call_id: str
+    session: CallSession
+    model: ModelLeg
+    acs: CallAutomation
+    observer: CallObserver
+    ticker: Ticker
+    clock: Callable[[], float]
+    media: MediaDeadlines
+    prompt_url: str
+    """a sound file that the network can fetch: the only way to speak while the media socket is missing"""
+
+
+class Conversation:
+    """One live call."""
+
+    def __init__(self, parts: CallParts) -> None:
+        self.call_id = parts.call_id
+        self._parts = parts
+        self._session = parts.session
+        self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock)
+        self._call_connection_id: str | None = None
+        self._answered = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self.call_id} {self._session!r}>"
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Outcome:
+        """Live until the outcome. Called once, by the supervisor.
+
+        Raises:
+            Exception: a part of the call broke; it has been hung up and cleaned away.
+        """
+        parts, pump = self._parts, self._pump
+        hang_up = self._own(self._hang_up_when_wanted())
+        tasks = [self._own(pump.read_model()), self._own(pump.write_model()), self._own(self._watch_media())]
+        try:
+            pump.perform(self._session.start(parts.clock()))
+            await pump.ended.wait()
+        finally:
+            if pump.error is not None:
+                pump.hang_up_wanted.set()  # whatever broke, nobody is left in silence
+            if pump.hang_up_wanted.is_set():
+                await asyncio.wait([hang_up], timeout=HANG_UP_WAIT_S)
+            for task in (hang_up, *tasks):
+                task.cancel()
+            await asyncio.gather(hang_up, *tasks, return_exceptions=True)
+            await self._close()
+        outcome = self._session.outcome or Outcome(Reason.INTERNAL_ERROR)
+        parts.observer.ended(outcome if pump.error is None else Outcome(Reason.INTERNAL_ERROR), self._session)
+        if pump.error is not None:
+            raise pump.error
+        return outcome
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a part of this call; if it breaks, the call does, and nothing else."""
+        task = asyncio.create_task(work, name=f"{work.__name__} {self.call_id}")
+        task.add_done_callback(self._on_part_done)
+        return task
+
+    def _on_part_done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._pump.failed(error)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._pump.close()
+        except TimeoutError:
+            self._note("close.timeout", {})  # the peer does not answer the close; its socket is dropped
+
+    # --- from outside ---------------------------------------------------------------------------------------------
+
+    def answered(self, call_connection_id: str) -> None:
+        """The network took our answer, or says that the call is connected; its media socket is expected now."""
+        if self._call_connection_id is None:
+            self._call_connection_id = call_connection_id
+            self._note("call.answered", {})
+            self._answered.set()
+
+    def abandon(self, outcome: Outcome) -> None:
+        """The call is not ours: end without touching it."""
+        self._session.outcome = outcome
+        self._pump.ended.set()
+
+    def may_attach(self) -> bool:
+        """One live media socket a call."""
+        return not self._pump.phone_attached and not self._pump.ended.is_set()
+
+    async def serve_phone(self, socket: PhoneSocket, transport: asyncio.Transport) -> None:
+        await self._pump.serve_phone(socket, transport)
+
+    def on_media_failed(self, details: str) -> None:
+        """The network could not connect its media socket; the deadlines for a missing one are running."""
+        self._note("media.failed", {"details": details})
+
+    def on_call_ended(self) -> None:
+        """The network says that the call is over."""
+        self._pump.perform(self._session.on_phone(CallEnded(), self._parts.clock()))
+
+    def end(self, outcome: Outcome) -> None:
+        """Hang up now."""
+        self._pump.perform(self._session.hang_up(outcome, self._parts.clock()))
+
+    # --- hanging up -----------------------------------------------------------------------------------------------
+
+    async def _hang_up_when_wanted(self) -> None:
+        """End the call over REST; closing the media socket alone would leave the caller in silence."""
+        await self._pump.hang_up_wanted.wait()
+        if self._call_connection_id is None:
+            self.on_call_ended()
+            return
+        for attempt in range(1, HANG_UP_TRIES + 1):
+            try:
+                await self._parts.acs.hang_up(self._call_connection_id)
+            except GatewayError:
+                self._note("hang_up.failed", {"attempt": attempt})
+                await asyncio.sleep(attempt)
+            else:
+                return
+
+    # --- media that does not come ---------------------------------------------------------------------------------
+
+    async def _watch_media(self) -> None:
+        """Bring the media home, or end the call: an answered caller must never sit in silence."""
+        await self._answered.wait()
+        answered_at = self._parts.clock()
+        deadlines = self._parts.media
+        for at_s, step in ((deadlines.prompt_s, self._prompt_by_rest), (deadlines.restart_s, self._restart_streaming)):
+            if await self._media_within(answered_at + at_s):
+                return
+            try:
+                await step()
+            except GatewayError:
+                self._note("media.missing", {"step": "failed"})
+        if not await self._media_within(answered_at + deadlines.give_up_s):
+            self.end(Outcome(Reason.MEDIA_MISSING))
+
+    async def _prompt_by_rest(self) -> None:
+        """Let the caller hear something, unless another replica answered the same call and has its media."""
+        assert self._call_connection_id is not None
+        if await self._parts.acs.media_is_active(self._call_connection_id):
+            self.abandon(Outcome(Reason.LOST_RACE))
+            return
+        self._note("media.missing", {"step": "prompt"})
+        await self._parts.acs.play(self._call_connection_id, self._parts.prompt_url)
+
+    async def _restart_streaming(self) -> None:
+        assert self._call_connection_id is not None
+        self._note("media.missing", {"step": "restart"})
+        await self._parts.acs.start_media_streaming(self._call_connection_id)
+
+    async def _media_within(self, deadline: float) -> bool:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._parts.clock())):
+                await self._pump.media_open.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _note(self, name: str, fields: dict[str, str | int | float | bool | None]) -> None:
+        self._parts.observer.note(Note(name, fields), self._parts.clock())

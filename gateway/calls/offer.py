@@ -1,0 +1,214 @@
+"""First chapter of a call: from the IncomingCall event to an answered phone, or to the reason why not.
+
+The model is made ready while the phone rings, so an answered caller never waits for it, and a model that is down is
+found out before anybody is charged. The 200 to the network follows the decision: a process that dies in between
+never sent it, and the event comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.audio.pcm import Int16Array
+from gateway.calls.briefing import call_settings
+from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
+from gateway.calls.observer import OfferObserver
+from gateway.calls.supervisor import CallSupervisor
+from gateway.calls.ticker import Ticker
+from gateway.clients.call_automation import AnswerUrls, CallAutomation
+from gateway.calls.models import ModelDesk
+from gateway.clients.voice_live import ReadySession
+from gateway.config import Agent, GatewayConfig, Line
+from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
+from gateway.outcome import Outcome, Reason
+from gateway.session.effects import Note
+from gateway.session.session import CallSession
+from gateway.session.settings import Phrase
+from gateway.store.memory import Claim, MemoryClaims
+from gateway.wire.event_grid import IncomingCall
+from gateway.wire.ticket import Purpose, TicketKeys
+
+log = structlog.get_logger()
+
+
+class Undecided(GatewayError):  # noqa: N818 - named for what happened
+    """The call could not be dealt with, but another try may: the network is asked to deliver the event again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferParts:
+    """What the offer works with."""
+
+    config: GatewayConfig
+    acs: Mapping[str, CallAutomation]
+    """by lower-cased topic"""
+    models: ModelDesk
+    tickets: TicketKeys
+    claims: MemoryClaims
+    supervisor: CallSupervisor
+    ticker: Ticker
+    observer: OfferObserver
+    phrases: Callable[[int], Mapping[Phrase, Int16Array]]
+    clock: Callable[[], float]
+    wall_clock: Callable[[], float]
+
+
+class Offers:
+    """Deals with incoming calls; many at once."""
+
+    def __init__(self, parts: OfferParts) -> None:
+        self._parts = parts
+        self._deadlines = parts.config.deadlines
+
+    async def consider(self, call: IncomingCall) -> Outcome | None:
+        """Answer a call, or say why not.
+
+        Returns:
+            None when the call was answered and lives on; otherwise how the attempt ended.
+
+        Raises:
+            Undecided: nothing was decided and the event should come again.
+        """
+        claim, ours = self._parts.claims.claim((f"event:{call.event_id}", f"call:{call.context_hash}"))
+        if not ours:
+            return await self._wait_for_other(claim)
+        try:
+            async with asyncio.timeout(self._deadlines.offer_total_s):
+                outcome = await self._deal_with(call)
+        except BaseException as error:
+            self._parts.claims.release(claim)
+            if isinstance(error, TimeoutError):
+                raise Undecided("the offer took too long") from error
+            raise
+        self._parts.claims.settle(claim)
+        return outcome
+
+    async def _deal_with(self, call: IncomingCall) -> Outcome | None:
+        parts, started = self._parts, self._parts.clock()
+        acs = parts.acs.get(call.resource.lower())
+        if acs is None:
+            return Outcome(Reason.NO_LINE)  # another resource's event: not ours to touch
+        age_s = parts.wall_clock() - call.event_time
+        if age_s > self._deadlines.event_stale_s:
+            return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
+        line = parts.config.line_for(call.called.phone_number)
+        if line is None:
+            return await self._reject(acs, call, Outcome(Reason.NO_LINE))
+        agent = parts.config.agent(line.agent)
+        call_id = parts.tickets.call_id(call.context)
+        structlog.contextvars.bind_contextvars(call_id=call_id)
+        try:
+            ready = await parts.models.dial(agent, call_id)
+        except ModelUnavailable:
+            return await self._reject(acs, call, Outcome(Reason.MODEL_UNAVAILABLE))
+        conversation = self._prepare(call_id, line, agent, ready, acs)
+        return await self._answer(call, line, agent, ready, acs, conversation, started)
+
+    def _prepare(
+        self, call_id: str, line: Line, agent: Agent, ready: ReadySession, acs: CallAutomation
+    ) -> Conversation:
+        """Bring the call to life: from here on the greeting is made while the phone rings."""
+        parts, config = self._parts, self._parts.config
+        deployment = config.deployment(ready.target.deployment)
+        observer = parts.observer.call(call_id, deployment)
+        now = parts.clock()
+        offered: dict[str, str | int | float | bool | None] = {
+            "call_id": call_id,
+            "line": line.name,
+            "agent": agent.name,
+            "deployment": deployment.name,
+            "profile": deployment.profile.value,
+        }
+        observer.note(Note("call.offered", offered), now)
+        observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
+        for path in ready.differences:
+            observer.note(Note("session.difference", {"path": path}), now)
+        conversation = Conversation(
+            CallParts(
+                call_id=call_id,
+                session=CallSession(call_settings(config, agent, deployment, ready.confirmed, parts.phrases)),
+                model=ready.leg,
+                acs=acs,
+                observer=observer,
+                ticker=parts.ticker,
+                clock=parts.clock,
+                media=MediaDeadlines(
+                    self._deadlines.media_prompt_s, self._deadlines.media_restart_s, self._deadlines.media_give_up_s
+                ),
+                prompt_url=f"{config.server.public_url}/clips/{Phrase.FILLER.value}.wav",
+            )
+        )
+        parts.supervisor.start(conversation)
+        return conversation
+
+    async def _answer(
+        self,
+        call: IncomingCall,
+        line: Line,
+        agent: Agent,
+        ready: ReadySession,
+        acs: CallAutomation,
+        conversation: Conversation,
+        started: float,
+    ) -> Outcome | None:
+        parts, config = self._parts, self._parts.config
+        urls = self._urls(call, line, agent, ready)
+        try:
+            connection_id = await acs.answer(
+                call.context, urls, config.acs.audio_format.audio, mixed=config.acs.channel_type == "mixed"
+            )
+        except (CallGone, LostRace) as error:
+            conversation.abandon(error.outcome)
+            return error.outcome
+        except BaseException as error:
+            conversation.abandon(Outcome(Reason.ACS_ERROR))
+            if isinstance(error, AcsError):
+                raise Undecided("the call could not be answered") from error
+            raise
+        conversation.answered(connection_id)
+        parts.observer.setup("event_to_answered", parts.clock() - started)
+        return None
+
+    def _urls(self, call: IncomingCall, line: Line, agent: Agent, ready: ReadySession) -> AnswerUrls:
+        """Addresses of this call; each carries its own ticket, made from the event alone."""
+        server = self._parts.config.server
+        tickets = {
+            purpose: self._parts.tickets.issue(
+                purpose,
+                context=call.context,
+                event_time=call.event_time,
+                line=line.name,
+                agent=agent.name,
+                deployment=ready.target.deployment,
+            )
+            for purpose in Purpose
+        }
+        return AnswerUrls(
+            callbacks=f"{server.public_url}/calls/{tickets[Purpose.CALLBACKS]}/events",
+            media=f"{server.media_url}/media/{tickets[Purpose.MEDIA]}",
+        )
+
+    async def _reject(self, acs: CallAutomation, call: IncomingCall, outcome: Outcome) -> Outcome:
+        """Let the caller hear a busy line instead of ringing on."""
+        try:
+            await acs.reject(call.context)
+        except (CallGone, LostRace) as error:
+            return error.outcome
+        except AcsError:
+            log.warning("offer.reject_failed", reason=outcome.reason.value)
+        return outcome
+
+    async def _wait_for_other(self, claim: Claim) -> Outcome:
+        """A copy of an event is acknowledged when the call has been dealt with, not before."""
+        try:
+            async with asyncio.timeout(self._deadlines.offer_total_s):
+                await claim.settled.wait()
+        except TimeoutError as error:
+            raise Undecided("the other delivery of this event is still undecided") from error
+        if claim.settled_at is None:
+            raise Undecided("the other delivery of this event failed")
+        return Outcome(Reason.DUPLICATE)

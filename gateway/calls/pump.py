@@ -1,0 +1,209 @@
+"""Sockets to CallSession, and effects back: two readers, one writer, and the ticker's beat.
+
+One input is decided, everything it asked for is put into the outbound queues, then comes the next input: `_perform`
+never awaits, so two readers cannot interleave half-done decisions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from aiohttp import WSMsgType
+from aiohttp.web import WebSocketResponse
+
+from gateway.calls.observer import CallObserver
+from gateway.calls.ticker import Ticker
+from gateway.clients.voice_live import ModelLeg
+from gateway.errors import BadMessage
+from gateway.session.effects import (
+    AppendAudio,
+    CancelResponse,
+    CreateResponse,
+    Effect,
+    End,
+    HangUp,
+    Note,
+    PlayFrame,
+    StopPlayback,
+    TruncateItem,
+)
+from gateway.session.events import ModelClosed, PhoneClosed, ResponseDone
+from gateway.session.session import CallSession
+from gateway.wire import media_stream, voice_live
+
+PhoneSocket: TypeAlias = WebSocketResponse[bool]
+
+MODEL_QUEUE_LIMIT = 256
+"""Messages waiting for the model leg: five seconds of audio. Over it the leg is given up."""
+PHONE_BUFFER_LIMIT_BYTES = 64 * 1024
+"""What the phone leg's socket may hold back: one to two seconds of audio. Over it frames are dropped, and counted."""
+FOLD_S = 1.0
+
+
+class Pump:
+    """Moves the bytes of one call and carries its decisions out."""
+
+    def __init__(
+        self,
+        session: CallSession,
+        model: ModelLeg,
+        observer: CallObserver,
+        ticker: Ticker,
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._model = model
+        self._observer = observer
+        self._ticker = ticker
+        self._clock = clock
+        self._phone: PhoneSocket | None = None
+        self._phone_transport: asyncio.Transport | None = None
+        self._phone_queue: deque[bytes] = deque()
+        self._model_queue: deque[bytes] = deque()
+        self._model_waits = asyncio.Event()
+        self._next_fold = 0.0
+        self.media_open = asyncio.Event()
+        """a media socket has come"""
+        self.hang_up_wanted = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.error: Exception | None = None
+        """why the call broke, if it did; `ended` is set then"""
+
+    # --- phone leg ------------------------------------------------------------------------------------------------
+
+    @property
+    def phone_attached(self) -> bool:
+        return self._phone is not None
+
+    async def serve_phone(self, socket: PhoneSocket, transport: asyncio.Transport) -> None:
+        """Read a media socket until it closes; returns then."""
+        self._phone, self._phone_transport = socket, transport
+        self.media_open.set()
+        self._ticker.join(self)
+        try:
+            while True:
+                message = await socket.receive()
+                if message.type is WSMsgType.TEXT:
+                    self._on_phone_message(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    self._observer.bad_message("phone", "binary")
+                else:
+                    break
+        finally:
+            self._phone = None
+            self._phone_queue.clear()
+            self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
+
+    def _on_phone_message(self, data: bytes) -> None:
+        try:
+            event = media_stream.decode(data)
+        except BadMessage as error:
+            self._observer.bad_message("phone", error.kind)
+            return
+        if isinstance(event, media_stream.MediaOther):
+            self._observer.bad_message("phone", "unknown_kind")
+            return
+        self.perform(self._session.on_phone(event, self._clock()))
+
+    async def tick(self, now: float) -> None:
+        """The shared clock's beat."""
+        self.perform(self._session.on_tick(now))
+        await self._flush_phone()
+        if now >= self._next_fold:
+            self._next_fold = now + FOLD_S
+            self._observer.fold(self._session, now)
+
+    async def _flush_phone(self) -> None:
+        """Send what waits for the phone. Never waits itself: a socket that does not drain loses frames instead."""
+        socket = self._phone
+        if socket is None:
+            return
+        while self._phone_queue and not socket.closed:
+            message = self._phone_queue.popleft()
+            if self._phone_backlog() > PHONE_BUFFER_LIMIT_BYTES and message is not media_stream.STOP_AUDIO:
+                self._observer.frame_dropped()
+                continue
+            try:
+                await socket.send_frame(message, WSMsgType.TEXT)
+            except ConnectionError:
+                return  # the reader sees the close and tells the session
+
+    def _phone_backlog(self) -> int:
+        """Bytes that the socket took and the network has not."""
+        return self._phone_transport.get_write_buffer_size() if self._phone_transport is not None else 0
+
+    # --- model leg ------------------------------------------------------------------------------------------------
+
+    async def read_model(self) -> None:
+        """Read the model leg until it closes."""
+        while True:
+            try:
+                event = await self._model.receive()
+            except BadMessage as error:
+                self._observer.bad_message("model", error.kind)
+                continue
+            now = self._clock()
+            self._observer.model_event(event)
+            if isinstance(event, voice_live.SessionCreated | voice_live.SessionUpdated):
+                continue
+            if isinstance(event, ResponseDone):
+                self._observer.usage(event.usage, now)
+            self.perform(self._session.on_model(event, now))
+            await self._flush_phone()
+            if isinstance(event, ModelClosed):
+                return
+
+    async def write_model(self) -> None:
+        """Send what waits for the model leg; waiting here is the right back-pressure."""
+        while True:
+            await self._model_waits.wait()
+            self._model_waits.clear()
+            while self._model_queue:
+                try:
+                    await self._model.send(self._model_queue.popleft())
+                except ConnectionError:
+                    self._model_queue.clear()
+                    return  # the reader sees the close and tells the session
+
+    def _to_model(self, message: bytes) -> None:
+        if len(self._model_queue) >= MODEL_QUEUE_LIMIT:
+            self._model_queue.clear()
+            self.perform(self._session.on_model(ModelClosed(None, "backlog"), self._clock()))
+            return
+        self._model_queue.append(message)
+        self._model_waits.set()
+
+    # --- effects --------------------------------------------------------------------------------------------------
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Carry out what the session asked for, in order. Never waits."""
+        for effect in effects:
+            match effect:
+                case AppendAudio() | CreateResponse() | CancelResponse() | TruncateItem():
+                    self._to_model(voice_live.encode(effect))
+                case PlayFrame(pcm=pcm):
+                    self._phone_queue.append(media_stream.encode_audio(pcm))
+                case StopPlayback():
+                    self._phone_queue.clear()
+                    self._phone_queue.append(media_stream.STOP_AUDIO)
+                case Note():
+                    self._observer.note(effect, self._clock())
+                case HangUp():
+                    self.hang_up_wanted.set()
+                case End():
+                    self.ended.set()
+
+    def failed(self, error: Exception) -> None:
+        """A part of this call broke: the call ends, the others go on."""
+        self.error = self.error or error
+        self.ended.set()
+
+    async def close(self) -> None:
+        """Close both legs."""
+        self._ticker.leave(self)
+        await self._model.close()
+        if self._phone is not None:
+            await self._phone.close()

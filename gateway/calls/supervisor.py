@@ -1,0 +1,65 @@
+"""The live calls of this process: found by id, each with one owner task, and waited for at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gateway.calls.conversation import Conversation
+from gateway.errors import GatewayError
+from gateway.outcome import Outcome, Reason
+
+log = structlog.get_logger()
+
+Ended = Callable[[Conversation, Outcome], None]
+
+
+class CallSupervisor:
+    """Owns the task of every call."""
+
+    def __init__(self, on_ended: Ended) -> None:
+        self._calls: dict[str, tuple[Conversation, asyncio.Task[None]]] = {}
+        self._on_ended = on_ended
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def start(self, call: Conversation) -> None:
+        self._calls[call.call_id] = (call, asyncio.create_task(self._run(call), name=f"call {call.call_id}"))
+
+    def get(self, call_id: str) -> Conversation | None:
+        entry = self._calls.get(call_id)
+        return entry[0] if entry is not None else None
+
+    async def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until no call is left; False if some are after `timeout_s`."""
+        tasks = [task for _, task in self._calls.values()]
+        if not tasks:
+            return True
+        _, left = await asyncio.wait(tasks, timeout=timeout_s)
+        return not left
+
+    async def end_all(self, outcome: Outcome, timeout_s: float) -> None:
+        """Hang up what is left, then make sure that nothing of it remains."""
+        for call, _ in list(self._calls.values()):
+            call.end(outcome)
+        await self.wait_empty(timeout_s)
+        tasks = [task for _, task in self._calls.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, call: Conversation) -> None:
+        structlog.contextvars.bind_contextvars(call_id=call.call_id)
+        outcome = Outcome(Reason.INTERNAL_ERROR)
+        try:
+            outcome = await call.run()
+        except GatewayError as error:
+            outcome = error.outcome
+        except Exception:  # the edge of a call task: one call ends, the process goes on
+            log.exception("call.broken")
+        finally:
+            del self._calls[call.call_id]
+            self._on_ended(call, outcome)

@@ -1,0 +1,76 @@
+"""POST /events/incoming-call: what the phone network tells us about calls that ring.
+
+Event Grid and CloudEvents, single or batched, and both handshakes. The answer is a receipt: 200 when every call in the
+body has been dealt with, 500 when one should come again; a copy of a call that was dealt with is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from gateway.calls.offer import Offers, Undecided
+from gateway.errors import BadMessage
+from gateway.outcome import Outcome
+from gateway.server.bodies import problem, read_body
+from gateway.server.keys import OFFERS, TELEMETRY
+from gateway.telemetry.observer import Telemetry
+from gateway.wire import event_grid
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1024 * 1024
+
+routes = web.RouteTableDef()
+
+
+@routes.options("/events/incoming-call")
+async def allow_cloud_events(request: web.Request) -> web.Response:
+    """The CloudEvents handshake: permission to send is asked for, not proved."""
+    headers = event_grid.handshake_headers(request.headers.get("WebHook-Request-Origin", ""))
+    if headers is None:
+        raise problem(web.HTTPBadRequest, "origin", "WebHook-Request-Origin is missing or unknown.")
+    return web.Response(status=200, headers=headers)
+
+
+@routes.post("/events/incoming-call")
+async def receive_events(request: web.Request) -> web.Response:
+    telemetry = request.app[TELEMETRY]
+    body = await read_body(request, MAX_BODY_BYTES)
+    try:
+        items = event_grid.parse(body)
+    except BadMessage as error:
+        telemetry.event("malformed")
+        raise problem(web.HTTPBadRequest, "events", "The body is not a list of events.") from error
+    for item in items:
+        if isinstance(item, event_grid.Validation):
+            telemetry.event("validation")
+            return web.json_response(event_grid.validation_reply(item))
+    calls = [item for item in items if isinstance(item, event_grid.IncomingCall)]
+    for item in items:
+        match item:
+            case event_grid.Ignored():
+                telemetry.event("other")
+            case event_grid.Bad():
+                telemetry.event("bad_item")
+            case _:
+                pass
+    decided = await asyncio.gather(*(_offer(request.app[OFFERS], telemetry, call) for call in calls))
+    return web.Response(status=200 if all(decided) else 500)
+
+
+async def _offer(offers: Offers, telemetry: Telemetry, call: event_grid.IncomingCall) -> bool:
+    """Deal with one call; False when the network should tell us about it again."""
+    telemetry.event("incoming_call")
+    try:
+        outcome = await offers.consider(call)
+    except Undecided as error:
+        telemetry.offer_undecided()
+        log.warning("offer.undecided", cause=str(error))
+        return False
+    if isinstance(outcome, Outcome):
+        telemetry.attempt_ended(outcome)
+        log.info("offer.ended", result=outcome.result.value, reason=outcome.reason.value)
+    return True

@@ -1,0 +1,321 @@
+"""The agent's side of a conversation: what the model says and does becomes speech, waits and remedies.
+
+This is where the events of the model leg meet the turn, the gate and the watchdog. Barge-in is here, in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.errors import BadMessage
+from gateway.outcome import Outcome, Reason
+from gateway.session.downlink import CLIP_PREFIX, Downlink
+from gateway.session.effects import CancelResponse, CreateResponse, Effect, Note, StopPlayback, TruncateItem
+from gateway.session.events import (
+    AudioDelta,
+    AudioDone,
+    InputTranscript,
+    ItemAdded,
+    ModelError,
+    ModelEvent,
+    ResponseCreated,
+    ResponseDone,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
+    TranscriptDone,
+    WordTiming,
+)
+from gateway.session.gate import GateState, ResponseGate
+from gateway.session.greeting import ASKED_EVENT_ID, PREPARED_EVENT_ID, Greeting
+from gateway.session.recovery import RETRY_AFTER_S, Recovery, Remedy
+from gateway.session.settings import CallSettings, Phrase
+from gateway.session.turns import Turn, Turns
+from gateway.session.watchdog import Action, Watchdog
+
+GiveUp = Callable[[Outcome], None]
+Fields = dict[str, str | int | float | bool | None]
+
+
+class Answers:
+    """Reacts to the model leg. `give_up` starts the call's farewell."""
+
+    def __init__(self, settings: CallSettings, downlink: Downlink, give_up: GiveUp) -> None:
+        self._settings = settings
+        self._downlink = downlink
+        self._give_up = give_up
+        self.turns = Turns()
+        self.gate = ResponseGate()
+        self.greeting = Greeting(settings.greeting)
+        self._watchdog = Watchdog(settings.patience)
+        self._recovery = Recovery()
+        self._requests = 0
+        self._retry_at: float | None = None
+        self._filling = False
+        self.bad_deltas: dict[str, int] = {}
+        self._handlers: dict[type, Callable[..., None]] = {
+            AudioDelta: self._on_audio,
+            AudioDone: self._on_audio_done,
+            TranscriptDelta: self._on_transcript_delta,
+            TranscriptDone: self._on_transcript_done,
+            WordTiming: self._on_word_timing,
+            SpeechStarted: self._on_speech_started,
+            SpeechStopped: self._on_speech_stopped,
+            InputTranscript: self._on_input_transcript,
+            ResponseCreated: self._on_response_created,
+            ItemAdded: self._on_item_added,
+            ResponseDone: self._on_response_done,
+            ModelError: self._on_error,
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.turns!r} {self.gate!r} {self._watchdog!r}"
+
+    # --- inputs ---------------------------------------------------------------------------------------------------
+
+    def greet(self, now: float, out: list[Effect]) -> None:
+        request = self.greeting.prepare()
+        if request is None:
+            out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
+        else:
+            self._ask(request, out)
+            self._watchdog.arm(now)
+
+    def on_model(self, event: ModelEvent, now: float, out: list[Effect]) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event, now, out)
+
+    def on_phone_opened(self, now: float) -> None:
+        """From here on the caller hears what is missing; before, the phone was ringing."""
+        if self._watchdog.armed:
+            self._watchdog.arm(now)
+            if self._downlink.busy:
+                self._watchdog.disarm()
+
+    def on_tick(self, now: float, out: list[Effect]) -> None:
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
+            self._ask(self._request(), out)
+        if self.turns.resume_at is not None and now >= self.turns.resume_at:
+            self.turns.resume_at = None
+            self._watchdog.arm(now)
+            self._ask(self._request(), out)
+        self._watch(now, out)
+
+    def on_first_sent(self, item_id: str, heard_at: float, now: float, out: list[Effect]) -> None:
+        """The first frame of an item left for the phone; it will be heard at `heard_at`."""
+        filler = item_id.startswith(CLIP_PREFIX)
+        wait = self.turns.first_sent(item_id, now, heard_at, filler=filler)
+        if wait is not None:
+            fields: Fields = {
+                "turn": wait.number,
+                "speech_end_to_first_audio_ms": wait.since_speech_end_ms(now if filler else wait.first_audio),
+                "speech_end_to_first_sent_ms": wait.since_speech_end_ms(now),
+                "speech_end_to_first_heard_ms": wait.since_speech_end_ms(heard_at),
+                "filler": filler,
+            }
+            out.append(Note("turn.latency", fields))
+
+    # --- the agent speaks -----------------------------------------------------------------------------------------
+
+    def _on_audio(self, delta: AudioDelta, now: float, out: list[Effect]) -> None:
+        known = self._downlink.knows(delta.item_id)
+        try:
+            taken = self._downlink.on_delta(delta)
+        except BadMessage as error:
+            self.bad_deltas[error.kind] = self.bad_deltas.get(error.kind, 0) + 1
+            return
+        if not taken:
+            return
+        self._watchdog.disarm()
+        if not known:
+            out.append(Note("item.first_audio", {"item_id": delta.item_id, "response_id": delta.response_id}))
+        self.turns.agent_audio(now, delta.item_id)
+
+    def _on_audio_done(self, done: AudioDone, _now: float, out: list[Effect]) -> None:
+        self._downlink.on_done(done)
+        out.append(Note("item.done", {"item_id": done.item_id}))
+
+    def _on_transcript_delta(self, delta: TranscriptDelta, now: float, _out: list[Effect]) -> None:
+        if self._downlink.accepts(delta.response_id, delta.item_id):
+            self._downlink.item(delta.response_id, delta.item_id).text.add(delta.text)
+            self._watchdog.progress(now)
+
+    def _on_transcript_done(self, done: TranscriptDone, _now: float, out: list[Effect]) -> None:
+        if self._downlink.accepts(done.response_id, done.item_id):
+            self._downlink.item(done.response_id, done.item_id).text.finish(done.text)
+            out.append(Note("item.transcript", {"item_id": done.item_id, "text": done.text}))
+
+    def _on_word_timing(self, word: WordTiming, _now: float, _out: list[Effect]) -> None:
+        self._downlink.add_word(word.item_id, word.offset_ms, word.duration_ms, word.text)
+
+    # --- the caller speaks ----------------------------------------------------------------------------------------
+
+    def _on_speech_started(self, event: SpeechStarted, now: float, out: list[Effect]) -> None:
+        """Barge-in, or simply the caller's turn.
+
+        The service cancels its response by itself; asking it to would kill the next one. The rest is ours: take back
+        what is queued, here and in the network, refuse what still comes, and tell the service what was heard.
+        """
+        fields: Fields = {
+            "item_id": event.item_id,
+            "audio_start_ms": event.audio_start_ms,
+        }
+        out.append(Note("turn.speech_started", fields))
+        self._downlink.cancel(self.gate.response_id)
+        self.gate.forget_waiting()
+        self._retry_at = None
+        self._watchdog.disarm()
+        cut = self._downlink.interrupt(now)
+        self.turns.caller_began(interrupting=cut.anything_cut)
+        if cut.stop_needed:
+            out.append(StopPlayback())
+        for item in cut.cuts:
+            self._requests += 1
+            out.append(TruncateItem(f"truncate-{self._requests}", item.item_id, item.truncate_at_ms))
+            truncated: Fields = {
+                "item_id": item.item_id,
+                "audio_end_ms": item.truncate_at_ms,
+                "received_ms": item.received_ms,
+                "text_heard": item.heard,
+                "text_unheard": item.unheard,
+            }
+            out.append(Note("item.truncated", truncated))
+        if cut.anything_cut:
+            item_id = cut.cuts[0].item_id if cut.cuts else None
+            out.append(Note("barge_in", {"item_id": item_id, "stop_sent": cut.stop_needed}))
+
+    def _on_speech_stopped(self, event: SpeechStopped, now: float, out: list[Effect]) -> None:
+        self.turns.caller_ended()
+        self._watchdog.arm(now, self.turns.wait.speech_end)
+        fields: Fields = {
+            "item_id": event.item_id,
+            "audio_end_ms": event.audio_end_ms,
+        }
+        out.append(Note("turn.speech_stopped", fields))
+
+    def _on_input_transcript(self, event: InputTranscript, now: float, out: list[Effect]) -> None:
+        out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
+        if event.text.strip():
+            self._watchdog.progress(now)
+        elif self.gate.state is GateState.IDLE:
+            self.turns.nothing_said(now + self._settings.resume_after_s)
+            if self.turns.turn is not Turn.OWED:
+                self._watchdog.disarm()
+
+    # --- responses ------------------------------------------------------------------------------------------------
+
+    def _on_response_created(self, event: ResponseCreated, now: float, out: list[Effect]) -> None:
+        request = self.gate.created(event.response_id)
+        self._watchdog.progress(now)
+        self.turns.answer_began()
+        if request is not None and request.event_id in (PREPARED_EVENT_ID, ASKED_EVENT_ID):
+            out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
+        out.append(Note("response.created", {"response_id": event.response_id}))
+
+    def _on_item_added(self, event: ItemAdded, now: float, _out: list[Effect]) -> None:
+        if event.kind != "message":
+            self._watchdog.progress(now)
+
+    def _on_response_done(self, event: ResponseDone, now: float, out: list[Effect]) -> None:
+        out.append(_response_note(event))
+        self._downlink.finish_response(event.response_id)
+        following = self.gate.done(event.response_id)
+        if following is not None:
+            out.append(following)
+        if event.status == "completed":
+            self._recovery.answered()
+        elif event.status == "failed" or event.reason == "content_filter":
+            self._remedy(self._recovery.failed(event.reason, event.error_code), now, out)
+
+    def _on_error(self, event: ModelError, now: float, out: list[Effect]) -> None:
+        out.append(Note("model.error", {"code": event.code}))
+        refused, following = self.gate.refused(event.event_id, event.code)
+        if following is not None:
+            out.append(following)
+        if self._recovery.error(event.code, now):
+            self._give_up(Outcome(Reason.MODEL_UNAVAILABLE))
+            return
+        if refused:
+            other_way = self.greeting.refused(event.event_id)
+            if other_way is not None:
+                self._ask(other_way, out)
+            elif event.event_id == ASKED_EVENT_ID:
+                out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
+
+    def _remedy(self, remedy: Remedy, now: float, out: list[Effect]) -> None:
+        match remedy:
+            case Remedy.NEUTRAL:
+                self._say(Phrase.NEUTRAL, out)
+                self._watchdog.disarm()
+            case Remedy.ASK_AGAIN:
+                self._say(Phrase.ASK_AGAIN, out)
+                self._watchdog.disarm()
+            case Remedy.RETRY:
+                self._retry_at = now + RETRY_AFTER_S
+            case Remedy.GIVE_UP:
+                limited = self._recovery.rate_limited
+                self._give_up(Outcome(Reason.MODEL_RATE_LIMITED if limited else Reason.MODEL_UNAVAILABLE))
+
+    # --- silence --------------------------------------------------------------------------------------------------
+
+    def _watch(self, now: float, out: list[Effect]) -> None:
+        if self._downlink.idle(now):
+            self.turns.agent_finished()
+            if self._filling:
+                self._filling = False
+                self._watchdog.quiet_from(now)
+            if not self._watchdog.armed and self._downlink.expects(self.gate.response_id):
+                self._watchdog.arm(now)  # the agent stopped in the middle of an answer
+        action = self._watchdog.on_tick(now)
+        match action:
+            case Action.FILLER:
+                out.append(Note("watchdog.filler", {}))
+                self._say(Phrase.FILLER, out)
+            case Action.ASK_AGAIN:
+                out.append(Note("watchdog.ask_again", {}))
+                self._ask_model_again(out)
+            case Action.GIVE_UP:
+                out.append(Note("watchdog.give_up", {}))
+                self._give_up(Outcome(Reason.MODEL_STALLED))
+            case None:
+                pass
+
+    def _ask_model_again(self, out: list[Effect]) -> None:
+        if self.gate.state is GateState.ACTIVE:
+            self._requests += 1
+            self._downlink.cancel(self.gate.response_id)
+            out.append(CancelResponse(f"cancel-{self._requests}", self.gate.response_id))
+        self._say(Phrase.FILLER, out)
+        self._ask(self._request(), out)
+
+    def _say(self, phrase: Phrase, out: list[Effect]) -> None:
+        self._filling = phrase is Phrase.FILLER
+        self._downlink.say(phrase)
+        out.append(Note("clip.started", {"clip": phrase.value}))
+
+    def _request(self) -> CreateResponse:
+        self._requests += 1
+        return CreateResponse(f"ask-{self._requests}")
+
+    def _ask(self, request: CreateResponse, out: list[Effect]) -> None:
+        now_possible = self.gate.ask(request)
+        if now_possible is not None:
+            out.append(now_possible)
+
+
+def _response_note(event: ResponseDone) -> Note:
+    fields: Fields = {
+        "response_id": event.response_id,
+        "status": event.status,
+        "reason": event.reason,
+        "error_code": event.error_code,
+    }
+    if event.usage is not None:
+        fields["input_text"] = event.usage.input_text
+        fields["input_audio"] = event.usage.input_audio
+        fields["cached_text"] = event.usage.cached_text
+        fields["output_text"] = event.usage.output_text
+        fields["output_audio"] = event.usage.output_audio
+    return Note("response.done", fields)

@@ -1,0 +1,101 @@
+"""One response at a time: the gate before every `response.create`.
+
+    idle ──ask──> requested ──created──> active ──done──> idle
+      └──────────created (the service's own turn)──^
+
+The service refuses a second response while one is active, and a refused request never gets a `response.done`, so a
+request must also be given up when an error names it. What is asked for while the gate is not idle waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+
+from gateway.session.effects import CreateResponse
+
+MAX_WAITING = 4
+"""More than a few queued requests means that nobody answers; the oldest is then no longer worth saying."""
+
+BUSY_CODE = "conversation_already_has_active_response"
+
+
+class GateState(StrEnum):
+    IDLE = "idle"
+    REQUESTED = "requested"
+    ACTIVE = "active"
+
+
+class ResponseGate:
+    """Says which request may be sent now; the session sends what it returns."""
+
+    def __init__(self) -> None:
+        self._state = GateState.IDLE
+        self._requested: CreateResponse | None = None
+        self._response_id: str | None = None
+        self._waiting: deque[CreateResponse] = deque(maxlen=MAX_WAITING)
+
+    def __repr__(self) -> str:
+        return f"<ResponseGate {self._state} waiting={len(self._waiting)}>"
+
+    @property
+    def state(self) -> GateState:
+        return self._state
+
+    @property
+    def response_id(self) -> str | None:
+        """The response being generated."""
+        return self._response_id
+
+    @property
+    def idle(self) -> bool:
+        return self._state is GateState.IDLE and not self._waiting
+
+    def ask(self, request: CreateResponse) -> CreateResponse | None:
+        """Send `request` now if it is returned; otherwise it waits its turn."""
+        self._waiting.append(request)
+        return self._next()
+
+    def created(self, response_id: str) -> CreateResponse | None:
+        """A response began. Returns the request of ours that it answers, None if it is the service's own turn."""
+        request, self._requested = self._requested, None
+        self._state, self._response_id = GateState.ACTIVE, response_id
+        return request
+
+    def done(self, response_id: str) -> CreateResponse | None:
+        """A response ended; returns the next request to send, if one waits."""
+        if self._state is GateState.ACTIVE and response_id != self._response_id:
+            return None  # the late end of an earlier response
+        if self._state is GateState.REQUESTED:
+            return None  # ours has not begun yet, so this is another's end
+        self._state, self._response_id = GateState.IDLE, None
+        return self._next()
+
+    def refused(self, event_id: str, code: str) -> tuple[bool, CreateResponse | None]:
+        """An error named a client event.
+
+        Returns:
+            Whether it was our request that was refused for good, and the next request to send, if any. A request
+            that came while the service's own response was active is kept and sent again when that has ended.
+        """
+        request = self._requested
+        if request is None or not event_id or request.event_id != event_id:
+            return False, None
+        self._requested = None
+        if code == BUSY_CODE:
+            self._waiting.appendleft(request)
+            self._state = GateState.ACTIVE  # its id follows with the events of that response
+            return False, None
+        self._state = GateState.IDLE
+        return True, self._next()
+
+    def forget_waiting(self) -> None:
+        """What waited was about a turn that is over (the caller spoke again)."""
+        self._waiting.clear()
+
+    def _next(self) -> CreateResponse | None:
+        if self._state is not GateState.IDLE or not self._waiting:
+            return None
+        self._requested = self._waiting.popleft()
+        self._state = GateState.REQUESTED
+        return self._requested
