@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway.audio.pcm import AudioFormat, Int16Array
+from gateway.clients.credentials import HeaderSource
 from gateway.clients.voice_live import ModelTarget
 from gateway.config import Agent, Deployment, GatewayConfig
-from gateway.clients.credentials import HeaderSource
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.watchdog import Patience
 from gateway.wire.voice_live import SessionSettings, SessionUpdated

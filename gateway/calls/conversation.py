@@ -18,7 +18,7 @@ from gateway.clients.call_automation import CallAutomation
 from gateway.clients.voice_live import ModelLeg
 from gateway.errors import GatewayError
 from gateway.outcome import Outcome, Reason
-from gateway.session.effects import Note
+from gateway.session.effects import Fields, Note
 from gateway.session.events import CallEnded
 from gateway.session.session import CallSession
 
@@ -61,8 +61,8 @@ class Conversation:
         self._parts = parts
         self._session = parts.session
         self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock)
-        self._call_connection_id: str | None = None
-        self._answered = asyncio.Event()
+        self._answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """the call connection id, once the network took our answer"""
 
     def __repr__(self) -> str:
         return f"<Conversation {self.call_id} {self._session!r}>"
@@ -118,10 +118,9 @@ class Conversation:
 
     def answered(self, call_connection_id: str) -> None:
         """The network took our answer, or says that the call is connected; its media socket is expected now."""
-        if self._call_connection_id is None:
-            self._call_connection_id = call_connection_id
+        if not self._answered.done():
+            self._answered.set_result(call_connection_id)
             self._note("call.answered", {})
-            self._answered.set()
 
     def abandon(self, outcome: Outcome) -> None:
         """The call is not ours: end without touching it."""
@@ -152,12 +151,12 @@ class Conversation:
     async def _hang_up_when_wanted(self) -> None:
         """End the call over REST; closing the media socket alone would leave the caller in silence."""
         await self._pump.hang_up_wanted.wait()
-        if self._call_connection_id is None:
+        if not self._answered.done():
             self.on_call_ended()
             return
         for attempt in range(1, HANG_UP_TRIES + 1):
             try:
-                await self._parts.acs.hang_up(self._call_connection_id)
+                await self._parts.acs.hang_up(self._answered.result())
             except GatewayError:
                 self._note("hang_up.failed", {"attempt": attempt})
                 await asyncio.sleep(attempt)
@@ -168,32 +167,30 @@ class Conversation:
 
     async def _watch_media(self) -> None:
         """Bring the media home, or end the call: an answered caller must never sit in silence."""
-        await self._answered.wait()
+        connection_id = await self._answered
         answered_at = self._parts.clock()
         deadlines = self._parts.media
         for at_s, step in ((deadlines.prompt_s, self._prompt_by_rest), (deadlines.restart_s, self._restart_streaming)):
             if await self._media_within(answered_at + at_s):
                 return
             try:
-                await step()
+                await step(connection_id)
             except GatewayError:
                 self._note("media.missing", {"step": "failed"})
         if not await self._media_within(answered_at + deadlines.give_up_s):
             self.end(Outcome(Reason.MEDIA_MISSING))
 
-    async def _prompt_by_rest(self) -> None:
+    async def _prompt_by_rest(self, connection_id: str) -> None:
         """Let the caller hear something, unless another replica answered the same call and has its media."""
-        assert self._call_connection_id is not None
-        if await self._parts.acs.media_is_active(self._call_connection_id):
+        if await self._parts.acs.media_is_active(connection_id):
             self.abandon(Outcome(Reason.LOST_RACE))
             return
         self._note("media.missing", {"step": "prompt"})
-        await self._parts.acs.play(self._call_connection_id, self._parts.prompt_url)
+        await self._parts.acs.play(connection_id, self._parts.prompt_url)
 
-    async def _restart_streaming(self) -> None:
-        assert self._call_connection_id is not None
+    async def _restart_streaming(self, connection_id: str) -> None:
         self._note("media.missing", {"step": "restart"})
-        await self._parts.acs.start_media_streaming(self._call_connection_id)
+        await self._parts.acs.start_media_streaming(connection_id)
 
     async def _media_within(self, deadline: float) -> bool:
         try:
@@ -203,5 +200,5 @@ class Conversation:
             return False
         return True
 
-    def _note(self, name: str, fields: dict[str, str | int | float | bool | None]) -> None:
+    def _note(self, name: str, fields: Fields) -> None:
         self._parts.observer.note(Note(name, fields), self._parts.clock())

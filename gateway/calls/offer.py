@@ -16,16 +16,16 @@ import structlog
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
+from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
-from gateway.calls.models import ModelDesk
 from gateway.clients.voice_live import ReadySession
 from gateway.config import Agent, GatewayConfig, Line
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
 from gateway.outcome import Outcome, Reason
-from gateway.session.effects import Note
+from gateway.session.effects import Fields, Note
 from gateway.session.session import CallSession
 from gateway.session.settings import Phrase
 from gateway.store.memory import Claim, MemoryClaims
@@ -55,6 +55,17 @@ class OfferParts:
     phrases: Callable[[int], Mapping[Phrase, Int16Array]]
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One ringing call and where it is to go."""
+
+    call: IncomingCall
+    line: Line
+    agent: Agent
+    acs: CallAutomation
+    call_id: str
 
 
 class Offers:
@@ -88,7 +99,7 @@ class Offers:
         return outcome
 
     async def _deal_with(self, call: IncomingCall) -> Outcome | None:
-        parts, started = self._parts, self._parts.clock()
+        parts = self._parts
         acs = parts.acs.get(call.resource.lower())
         if acs is None:
             return Outcome(Reason.NO_LINE)  # another resource's event: not ours to touch
@@ -98,68 +109,28 @@ class Offers:
         line = parts.config.line_for(call.called.phone_number)
         if line is None:
             return await self._reject(acs, call, Outcome(Reason.NO_LINE))
-        agent = parts.config.agent(line.agent)
-        call_id = parts.tickets.call_id(call.context)
-        structlog.contextvars.bind_contextvars(call_id=call_id)
+        offer = Offer(call, line, parts.config.agent(line.agent), acs, parts.tickets.call_id(call.context))
+        structlog.contextvars.bind_contextvars(call_id=offer.call_id)
+        started = parts.clock()
         try:
-            ready = await parts.models.dial(agent, call_id)
-        except ModelUnavailable:
-            return await self._reject(acs, call, Outcome(Reason.MODEL_UNAVAILABLE))
-        conversation = self._prepare(call_id, line, agent, ready, acs)
-        return await self._answer(call, line, agent, ready, acs, conversation, started)
+            ready = await parts.models.dial(offer.agent, offer.call_id)
+        except ModelUnavailable as error:
+            return await self._reject(acs, call, error.outcome)
+        outcome = await self._answer(offer, ready)
+        if outcome is None:
+            parts.observer.setup("event_to_answered", parts.clock() - started)
+        return outcome
 
-    def _prepare(
-        self, call_id: str, line: Line, agent: Agent, ready: ReadySession, acs: CallAutomation
-    ) -> Conversation:
-        """Bring the call to life: from here on the greeting is made while the phone rings."""
-        parts, config = self._parts, self._parts.config
-        deployment = config.deployment(ready.target.deployment)
-        observer = parts.observer.call(call_id, deployment)
-        now = parts.clock()
-        offered: dict[str, str | int | float | bool | None] = {
-            "call_id": call_id,
-            "line": line.name,
-            "agent": agent.name,
-            "deployment": deployment.name,
-            "profile": deployment.profile.value,
-        }
-        observer.note(Note("call.offered", offered), now)
-        observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
-        for path in ready.differences:
-            observer.note(Note("session.difference", {"path": path}), now)
-        conversation = Conversation(
-            CallParts(
-                call_id=call_id,
-                session=CallSession(call_settings(config, agent, deployment, ready.confirmed, parts.phrases)),
-                model=ready.leg,
-                acs=acs,
-                observer=observer,
-                ticker=parts.ticker,
-                clock=parts.clock,
-                media=MediaDeadlines(
-                    self._deadlines.media_prompt_s, self._deadlines.media_restart_s, self._deadlines.media_give_up_s
-                ),
-                prompt_url=f"{config.server.public_url}/clips/{Phrase.FILLER.value}.wav",
-            )
-        )
-        parts.supervisor.start(conversation)
-        return conversation
-
-    async def _answer(
-        self,
-        call: IncomingCall,
-        line: Line,
-        agent: Agent,
-        ready: ReadySession,
-        acs: CallAutomation,
-        conversation: Conversation,
-        started: float,
-    ) -> Outcome | None:
-        parts, config = self._parts, self._parts.config
-        urls = self._urls(call, line, agent, ready)
+    async def _answer(self, offer: Offer, ready: ReadySession) -> Outcome | None:
+        """Answer while the greeting is being made; whoever else answered has the call."""
+        acs_config = self._parts.config.acs
+        conversation = self._begin(offer, ready)
         try:
-            connection_id = await acs.answer(
-                call.context, urls, config.acs.audio_format.audio, mixed=config.acs.channel_type == "mixed"
+            connection_id = await offer.acs.answer(
+                offer.call.context,
+                self._urls(offer, ready),
+                acs_config.audio_format.audio,
+                mixed=acs_config.channel_type == "mixed",
             )
         except (CallGone, LostRace) as error:
             conversation.abandon(error.outcome)
@@ -170,19 +141,54 @@ class Offers:
                 raise Undecided("the call could not be answered") from error
             raise
         conversation.answered(connection_id)
-        parts.observer.setup("event_to_answered", parts.clock() - started)
         return None
 
-    def _urls(self, call: IncomingCall, line: Line, agent: Agent, ready: ReadySession) -> AnswerUrls:
+    def _begin(self, offer: Offer, ready: ReadySession) -> Conversation:
+        """Bring the call to life: from here on the greeting is made while the phone rings."""
+        parts, config = self._parts, self._parts.config
+        deployment = config.deployment(ready.target.deployment)
+        observer = parts.observer.call(offer.call_id, deployment)
+        now = parts.clock()
+        offered: Fields = {
+            "call_id": offer.call_id,
+            "line": offer.line.name,
+            "agent": offer.agent.name,
+            "deployment": deployment.name,
+            "profile": deployment.profile.value,
+        }
+        observer.note(Note("call.offered", offered), now)
+        observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
+        for path in ready.differences:
+            observer.note(Note("session.difference", {"path": path}), now)
+        media = MediaDeadlines(
+            self._deadlines.media_prompt_s, self._deadlines.media_restart_s, self._deadlines.media_give_up_s
+        )
+        conversation = Conversation(
+            CallParts(
+                call_id=offer.call_id,
+                session=CallSession(call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)),
+                model=ready.leg,
+                acs=offer.acs,
+                observer=observer,
+                ticker=parts.ticker,
+                clock=parts.clock,
+                media=media,
+                prompt_url=f"{config.server.public_url}/clips/{Phrase.FILLER.value}.wav",
+            )
+        )
+        parts.supervisor.start(conversation)
+        return conversation
+
+    def _urls(self, offer: Offer, ready: ReadySession) -> AnswerUrls:
         """Addresses of this call; each carries its own ticket, made from the event alone."""
         server = self._parts.config.server
         tickets = {
             purpose: self._parts.tickets.issue(
                 purpose,
-                context=call.context,
-                event_time=call.event_time,
-                line=line.name,
-                agent=agent.name,
+                context=offer.call.context,
+                event_time=offer.call.event_time,
+                line=offer.line.name,
+                agent=offer.agent.name,
                 deployment=ready.target.deployment,
             )
             for purpose in Purpose

@@ -39,7 +39,8 @@ class EntraHeader:
         self._scope = scope
 
     async def headers(self) -> dict[str, str]:
-        """
+        """A bearer token of this workload.
+
         Raises:
             ModelUnavailable: no identity could be found; the text says what to check, and holds no secret.
         """
@@ -47,7 +48,7 @@ class EntraHeader:
             token = await self._credential.get_token(self._scope)
         except ClientAuthenticationError as error:
             raise ModelUnavailable(
-                "no Entra token: check that this workload has an identity (workload identity, managed identity or az login)"
+                "no Entra token: give this workload an identity (workload identity, managed identity or az login)"
             ) from error
         return {"Authorization": f"Bearer {token.token}"}
 

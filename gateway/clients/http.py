@@ -9,7 +9,7 @@ FIRST_REDIRECT = 300
 LAST_REDIRECT = 399
 
 
-class RedirectRefused(aiohttp.ClientError):  # noqa: N818 - named for what happened
+class RedirectRefused(aiohttp.ClientError):
     """A peer answered with a redirect. Credentials and bodies never follow one."""
 
     def __init__(self, status: int) -> None:
@@ -18,7 +18,7 @@ class RedirectRefused(aiohttp.ClientError):  # noqa: N818 - named for what happe
 
 
 async def _refuse_redirects(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """aiohttp follows a redirected WebSocket handshake and sends an api-key header along; it has no switch for it."""
+    """Aiohttp follows a redirected WebSocket handshake and sends an api-key header along; it has no switch for it."""
     response = await handler(request)
     if FIRST_REDIRECT <= response.status <= LAST_REDIRECT:
         response.close()

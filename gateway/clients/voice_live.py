@@ -55,7 +55,7 @@ class DialResult(StrEnum):
     NO_IDENTITY = "no_identity"
 
 
-_RESULT_OF_STATUS: Final = {
+_RESULT_OF_STATUS: Final[dict[int, DialResult]] = {
     HTTPStatus.UNAUTHORIZED: DialResult.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: DialResult.FORBIDDEN,
     HTTPStatus.NOT_FOUND: DialResult.NOT_FOUND,
@@ -178,17 +178,13 @@ async def _connect(http: aiohttp.ClientSession, target: ModelTarget) -> ModelSoc
             decode_text=False,
         )
     except aiohttp.WSServerHandshakeError as error:
-        result = _RESULT_OF_STATUS.get(HTTPStatus(error.status), None) if error.status in _STATUSES else None
-        if result is None:
-            result = DialResult.SERVER_ERROR if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else DialResult.REJECTED
+        other = DialResult.SERVER_ERROR if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else DialResult.REJECTED
+        result = _RESULT_OF_STATUS.get(error.status, other)
         raise DialFailed(result, f"handshake answered {error.status}") from None  # the original holds URL and headers
     except RedirectRefused as error:
         raise DialFailed(DialResult.REDIRECTED, f"handshake answered {error.status}") from None
     except (aiohttp.ClientError, OSError) as error:
         raise DialFailed(DialResult.CONNECTION, type(error).__name__) from None
-
-
-_STATUSES = frozenset(int(status) for status in HTTPStatus)
 
 
 async def _configure(leg: ModelLeg, settings: SessionSettings) -> SessionUpdated:

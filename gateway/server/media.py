@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from aiohttp import web
@@ -46,7 +45,8 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
     )
     await ws.prepare(request)
     transport = request.transport
-    assert isinstance(transport, asyncio.Transport)
+    if transport is None:
+        return ws  # gone in the moment of the upgrade
     raw = transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

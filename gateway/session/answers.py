@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
 from gateway.session.downlink import CLIP_PREFIX, Downlink
-from gateway.session.effects import CancelResponse, CreateResponse, Effect, Note, StopPlayback, TruncateItem
+from gateway.session.effects import CancelResponse, CreateResponse, Effect, Fields, Note, StopPlayback, TruncateItem
 from gateway.session.events import (
     AudioDelta,
     AudioDone,
@@ -34,7 +34,6 @@ from gateway.session.turns import Turn, Turns
 from gateway.session.watchdog import Action, Watchdog
 
 GiveUp = Callable[[Outcome], None]
-Fields = dict[str, str | int | float | bool | None]
 
 
 class Answers:

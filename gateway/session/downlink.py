@@ -7,15 +7,14 @@ the service names them; sentences of our own are items too, named after their cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.audio.convert import Decoder
+from gateway.audio.heard import HeardLedger
 from gateway.audio.payload import MAX_DELTA_BYTES, decode_payload
-from gateway.audio.pcm import AudioFormat, Codec, Int16Array
+from gateway.audio.pcm import AudioFormat, Codec
 from gateway.audio.playout import Playout
-from gateway.errors import BadMessage
-from gateway.session.effects import Effect, Note, PlayFrame
+from gateway.session.effects import Effect, Fields, Note, PlayFrame
 from gateway.session.events import AudioDelta, AudioDone
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.transcript import ItemText
@@ -59,64 +58,97 @@ class Interruption:
     anything_cut: bool
 
 
+class _Line:
+    """The opened phone line: playout, and the way of the model's audio into it."""
+
+    def __init__(self, settings: CallSettings, fmt: AudioFormat, now: float) -> None:
+        self.rate_hz = fmt.rate_hz
+        self.playout = Playout(fmt.rate_hz, far_end_delay_s=settings.far_end_delay_s, max_lead_s=settings.max_lead_s)
+        self.playout.open(now, settings.lead_in_s)
+        self._phrases = settings.phrases(fmt.rate_hz)
+        self._decoder = Decoder(settings.model_output, fmt.rate_hz)
+        self._decoding: str | None = None
+        self._said = 0
+
+    def append(self, item_id: str, data: bytes) -> None:
+        if self._decoding != item_id:
+            self._end_decoding()
+            self._decoding = item_id
+        self.playout.append(item_id, self._decoder.push(data))
+
+    def finish(self, item_id: str) -> None:
+        if self._decoding == item_id:
+            self._end_decoding()
+        self.playout.finish(item_id)
+
+    def say(self, phrase: Phrase) -> None:
+        self._said += 1
+        name = f"{CLIP_PREFIX}{phrase}:{self._said}"
+        self.playout.append(name, self._phrases[phrase])
+        self.playout.finish(name)
+
+    def forget_tail(self) -> None:
+        """What the filter still holds belongs to audio that is not wanted any more."""
+        self._decoder.flush()
+        self._decoding = None
+
+    def _end_decoding(self) -> None:
+        """The end of an item is still in the filter; it must come out before the next item goes in."""
+        tail = self._decoder.flush()
+        if self._decoding is not None:
+            self.playout.append(self._decoding, tail)
+        self._decoding = None
+
+
 class Downlink:
     """Everything between a delta of the model and a frame to the phone."""
 
     def __init__(self, settings: CallSettings) -> None:
         self._settings = settings
+        self._carries_odd_bytes = settings.model_output.codec is Codec.PCM16
         self._waiting: list[AudioDelta | AudioDone | Phrase] = []
         self._waiting_bytes = 0
+        self._line: _Line | None = None
         self._items: dict[str, AgentItem] = {}
         self._closed_items: dict[str, None] = {}
         self._cancelled: dict[str, None] = {}
-        self._decoder: Decoder | None = None
-        self._decoding: str | None = None
-        self._playout: Playout | None = None
-        self._rate_hz = 0
-        self._phrases: Mapping[Phrase, Int16Array] = {}
-        self._phrases_said = 0
         self._sent_items: dict[str, None] = {}
         self._next_lead_note = 0.0
         self.late_deltas = 0
         self.waiting_dropped = 0
 
     def __repr__(self) -> str:
-        queued_ms = round(self._playout.queued_s * 1000) if self._playout else 0
+        queued_ms = round(self._line.playout.queued_s * 1000) if self._line is not None else 0
         return f"<Downlink items={len(self._items)} queued={queued_ms}ms>"
 
     # --- opening --------------------------------------------------------------------------------------------------
 
     @property
     def rate_hz(self) -> int | None:
-        return None if self._playout is None else self._rate_hz
+        """Rate of the opened line; None before."""
+        return None if self._line is None else self._line.rate_hz
 
     @property
     def playout(self) -> Playout | None:
-        return self._playout
+        return None if self._line is None else self._line.playout
 
     def open(self, fmt: AudioFormat, now: float) -> None:
         """The phone stream is open at `fmt`; what waited for it is converted now."""
-        self._rate_hz = fmt.rate_hz
-        self._playout = Playout(
-            fmt.rate_hz, far_end_delay_s=self._settings.far_end_delay_s, max_lead_s=self._settings.max_lead_s
-        )
-        self._playout.open(now, self._settings.lead_in_s)
-        self._phrases = self._settings.phrases(fmt.rate_hz)
-        self._decoder = Decoder(self._settings.model_output, fmt.rate_hz)
-        self._decoding = None
+        self._line = _Line(self._settings, fmt, now)
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for piece in waiting:
             match piece:
                 case AudioDelta():
-                    self._append(piece)
-                case AudioDone():
-                    self._finish(piece.item_id)
+                    self._append(self._line, piece)
+                case AudioDone(item_id=item_id):
+                    self._line.finish(item_id)
                 case Phrase():
-                    self.say(piece)
+                    self._line.say(piece)
 
     # --- model audio ----------------------------------------------------------------------------------------------
 
     def accepts(self, response_id: str, item_id: str) -> bool:
+        """Whether audio and words of this item are still wanted."""
         return response_id not in self._cancelled and item_id not in self._closed_items
 
     def expects(self, response_id: str | None) -> bool:
@@ -128,13 +160,13 @@ class Downlink:
         item = self._items.get(item_id)
         return item is not None and item.has_audio
 
+    def item(self, response_id: str, item_id: str) -> AgentItem:
+        return self._items.setdefault(item_id, AgentItem(response_id))
+
     def add_word(self, item_id: str, offset_ms: int, duration_ms: int, word: str) -> None:
         item = self._items.get(item_id)
         if item is not None:
             item.text.add_timing(offset_ms, duration_ms, word)
-
-    def item(self, response_id: str, item_id: str) -> AgentItem:
-        return self._items.setdefault(item_id, AgentItem(response_id))
 
     def on_delta(self, delta: AudioDelta) -> bool:
         """Take a piece of the agent's voice.
@@ -149,8 +181,8 @@ class Downlink:
             self.late_deltas += 1
             return False
         self.item(delta.response_id, delta.item_id).has_audio = True
-        if self._playout is not None:
-            self._append(delta)
+        if self._line is not None:
+            self._append(self._line, delta)
             return True
         if self._waiting_bytes + len(delta.payload) > MAX_WAITING_BYTES:
             self.waiting_dropped += 1
@@ -160,13 +192,14 @@ class Downlink:
         return True
 
     def on_done(self, done: AudioDone) -> None:
+        """An item is complete."""
         if not self.accepts(done.response_id, done.item_id):
             return
         self.item(done.response_id, done.item_id).done = True
-        if self._playout is None:
+        if self._line is None:
             self._waiting.append(done)
         else:
-            self._finish(done.item_id)
+            self._line.finish(done.item_id)
 
     def finish_response(self, response_id: str) -> None:
         """The response has ended, however it did: its items get no more audio."""
@@ -180,59 +213,38 @@ class Downlink:
             if not item.done:
                 self.on_done(AudioDone(item.response_id, item_id))
 
-    def _append(self, delta: AudioDelta) -> None:
-        assert self._playout is not None
-        assert self._decoder is not None
-        item = self._items[delta.item_id]
+    def _append(self, line: _Line, delta: AudioDelta) -> None:
         data = decode_payload(delta.payload, _ANY_BYTES, MAX_DELTA_BYTES)
-        if self._settings.model_output.codec is Codec.PCM16:
+        item = self._items[delta.item_id]
+        if self._carries_odd_bytes:
             data = item.odd_byte + data  # a delta may end inside a sample; the rest comes with the next
             whole = len(data) & ~1
             item.odd_byte, data = data[whole:], data[:whole]
-        if self._decoding != delta.item_id:
-            self._drain_decoder()
-            self._decoding = delta.item_id
-        self._playout.append(delta.item_id, self._decoder.push(data))
-
-    def _finish(self, item_id: str) -> None:
-        assert self._playout is not None
-        if self._decoding == item_id:
-            self._drain_decoder()
-        self._playout.finish(item_id)
-
-    def _drain_decoder(self) -> None:
-        assert self._playout is not None
-        assert self._decoder is not None
-        tail = self._decoder.flush()
-        if self._decoding is not None and self._decoding in self._items:
-            self._playout.append(self._decoding, tail)
-        self._decoding = None
+        line.append(delta.item_id, data)
 
     # --- our own sentences ----------------------------------------------------------------------------------------
 
     def say(self, phrase: Phrase) -> None:
         """Queue a clip; it is heard, counted and can be interrupted like any item."""
-        if self._playout is None:
+        if self._line is None:
             self._waiting.append(phrase)
-            return
-        self._phrases_said += 1
-        name = f"{CLIP_PREFIX}{phrase}:{self._phrases_said}"
-        self._playout.append(name, self._phrases[phrase])
-        self._playout.finish(name)
+        else:
+            self._line.say(phrase)
 
     # --- what was heard -------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """Something is, or will be, playing; what waits for the stream to open counts."""
-        return bool(self._waiting) or (self._playout is not None and self._playout.queued_s > 0)
+        """Something is, or will be, sent; what waits for the stream to open counts."""
+        return bool(self._waiting) or (self._line is not None and self._line.playout.queued_s > 0)
 
     def idle(self, now: float) -> bool:
-        return not self._waiting and (self._playout is None or self._playout.idle(now))
+        """Everything there was has been played."""
+        return not self._waiting and (self._line is None or self._line.playout.idle(now))
 
     def last_word_at(self) -> float:
         """When the last audio sent so far reaches the caller's ear."""
-        return self._playout.ledger.last_word_at() if self._playout is not None else 0.0
+        return self._line.playout.ledger.last_word_at() if self._line is not None else 0.0
 
     def cancel(self, response_id: str | None) -> None:
         """Refuse what still comes of a response."""
@@ -244,18 +256,15 @@ class Downlink:
 
         Items of the model that were cut are closed: audio of them that still arrives is refused.
         """
-        if self._playout is None:
+        if self._line is None:
             return Interruption(stop_needed=False, cuts=(), anything_cut=False)
-        stopped = self._playout.stop(now)
-        cuts = tuple(self._cut(item_id, now) for item_id in stopped.items if item_id in self._items)
-        self._decoding = None
-        if self._decoder is not None:
-            self._decoder.flush()
+        stopped = self._line.playout.stop(now)
+        self._line.forget_tail()
+        ledger = self._line.playout.ledger
+        cuts = tuple(self._cut(ledger, item_id, now) for item_id in stopped.items if item_id in self._items)
         return Interruption(stopped.needs_stop, cuts, bool(stopped.items))
 
-    def _cut(self, item_id: str, now: float) -> Cut:
-        assert self._playout is not None
-        ledger = self._playout.ledger
+    def _cut(self, ledger: HeardLedger, item_id: str, now: float) -> Cut:
         item = self._items.pop(item_id)
         _remember(self._closed_items, item_id)
         self.cancel(item.response_id)
@@ -273,45 +282,43 @@ class Downlink:
         Returns:
             Items whose first frame is among them, each with the time at which it will be heard.
         """
-        playout = self._playout
-        if playout is None:
+        if self._line is None:
             return []
+        playout, ledger = self._line.playout, self._line.playout.ledger
         begun: list[tuple[str, float]] = []
         for frame in playout.frames_due(now):
             out.append(PlayFrame(frame.pcm))
             if frame.item is not None and frame.item not in self._sent_items:
                 _remember(self._sent_items, frame.item)
+                heard_at = ledger.first_heard_at(frame.item)
                 out.append(Note("item.first_sent", {"item_id": frame.item}))
-                heard_at = playout.ledger.first_heard_at(frame.item)
                 out.append(Note("item.first_heard", {"item_id": frame.item, "at": heard_at}))
                 begun.append((frame.item, now if heard_at is None else heard_at))
         if now >= self._next_lead_note and (playout.queued_s > 0 or playout.lead_s(now) > 0):
             self._next_lead_note = now + LEAD_NOTE_S
             lead_ms, queued_ms = round(playout.lead_s(now) * 1000), round(playout.queued_s * 1000)
             out.append(Note("playout.lead", {"lead_ms": lead_ms, "queued_ms": queued_ms}))
-        self._close_played_items(now, out)
+        if self._items:
+            self._close_played_items(ledger, now, out)
         return begun
 
-    def _close_played_items(self, now: float, out: list[Effect]) -> None:
-        assert self._playout is not None
-        ledger = self._playout.ledger
+    def _close_played_items(self, ledger: HeardLedger, now: float, out: list[Effect]) -> None:
         for item_id, item in list(self._items.items()):
-            if not item.has_audio and item.done:
-                del self._items[item_id]
-                continue
             if not item.done or not ledger.fully_played(item_id, now):
                 continue
+            del self._items[item_id]
+            if not item.has_audio:
+                continue
+            _remember(self._closed_items, item_id)
             received_ms = ledger.received_ms(item_id)
             heard, _ = item.text.split(received_ms, received_ms)
-            fields: dict[str, str | int | float | bool | None] = {
+            fields: Fields = {
                 "item_id": item_id,
                 "played_ms": round(ledger.played_ms(item_id, now)),
                 "received_ms": round(received_ms),
                 "text_heard": heard,
             }
             out.append(Note("item.played", fields))
-            del self._items[item_id]
-            _remember(self._closed_items, item_id)
             ledger.forget(item_id)
 
 
@@ -324,6 +331,3 @@ def _remember(names: dict[str, None], name: str) -> None:
     names[name] = None
     if len(names) > MAX_REMEMBERED:
         del names[next(iter(names))]
-
-
-__all__ = ["AgentItem", "BadMessage", "Cut", "Downlink", "Interruption"]

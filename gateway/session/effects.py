@@ -67,6 +67,9 @@ class End(Struct, frozen=True, gc=False):
     outcome: Outcome
 
 
+Fields: TypeAlias = dict[str, str | int | float | bool | None]
+
+
 class Note(Struct, frozen=True):
     """Something worth a line in the call's trace; the shell decides which notes are logged.
 
@@ -74,7 +77,7 @@ class Note(Struct, frozen=True):
     """
 
     name: str
-    fields: dict[str, str | int | float | bool | None]
+    fields: Fields
 
 
 ModelCommand: TypeAlias = AppendAudio | CreateResponse | CancelResponse | TruncateItem

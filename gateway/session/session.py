@@ -72,7 +72,7 @@ class CallSession:
             case PhoneAudio():
                 self._on_audio(event, now)
             case PhoneOpened(format=fmt):
-                self._open(fmt, now)
+                self._open(fmt)
             case PhoneClosed(code=code):
                 self._on_closed(code, now)
             case CallEnded():
@@ -124,7 +124,7 @@ class CallSession:
 
     # --- phone leg ------------------------------------------------------------------------------------------------
 
-    def _open(self, fmt: AudioFormat, now: float) -> None:
+    def _open(self, fmt: AudioFormat) -> None:
         self.state = advance(self.state, Step.OPENED)
         if self.state is not CallState.BRIDGED:
             return
@@ -141,7 +141,7 @@ class CallSession:
             if self._frames_before_metadata < FRAMES_WITHOUT_METADATA:
                 return
             self.bad_frames["no_metadata"] = self._frames_before_metadata
-            self._open(self._settings.phone_format, now)
+            self._open(self._settings.phone_format)
         if self.state is not CallState.BRIDGED or self.uplink is None:
             return
         if self.downlink.playout is None or self.downlink.rate_hz != self.uplink.phone_format.rate_hz:
@@ -213,4 +213,3 @@ class CallSession:
     def _take(self) -> list[Effect]:
         out, self._out = self._out, []
         return out
-

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.session.effects import CreateResponse
+from gateway.session.gate import BUSY_CODE, MAX_WAITING, GateState, ResponseGate
+
+
+def test_an_idle_gate_lets_a_request_through() -> None:
+    gate = ResponseGate()
+    request = CreateResponse("a")
+    assert gate.ask(request) is request
+    assert gate.state is GateState.REQUESTED
+
+
+def test_a_second_request_waits_for_the_end_of_the_first() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    assert gate.ask(CreateResponse("b")) is None
+    gate.created("r1")
+    assert gate.done("r1") == CreateResponse("b")
+
+
+def test_a_response_of_the_service_itself_closes_the_gate() -> None:
+    gate = ResponseGate()
+    assert gate.created("r1") is None
+    assert gate.ask(CreateResponse("a")) is None
+    assert gate.done("r1") == CreateResponse("a")
+
+
+def test_the_end_of_an_earlier_response_does_not_open_the_gate() -> None:
+    gate = ResponseGate()
+    gate.created("r1")
+    gate.created("r2")
+    assert gate.done("r1") is None
+    assert gate.state is GateState.ACTIVE
+
+
+def test_a_refused_request_opens_the_gate_for_the_next() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    gate.ask(CreateResponse("b"))
+    assert gate.refused("a", "invalid_request") == (True, CreateResponse("b"))
+
+
+def test_a_request_refused_because_another_response_runs_is_sent_again_after_it() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    assert gate.refused("a", BUSY_CODE) == (False, None)
+    gate.created("theirs")
+    assert gate.done("theirs") == CreateResponse("a")
+
+
+def test_an_error_about_something_else_changes_nothing() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    assert gate.refused("", "whatever") == (False, None)
+    assert gate.refused("truncate-1", "whatever") == (False, None)
+    assert gate.state is GateState.REQUESTED
+
+
+def test_what_waited_for_an_interrupted_turn_is_forgotten() -> None:
+    gate = ResponseGate()
+    gate.created("r1")
+    gate.ask(CreateResponse("a"))
+    gate.forget_waiting()
+    assert gate.done("r1") is None
+    assert gate.idle
+
+
+@given(st.lists(st.sampled_from(["ask", "created", "done", "refused", "busy", "stale"]), max_size=60))
+def test_never_two_requests_without_an_end_between_them(steps: list[str]) -> None:
+    gate, sent, number, response = ResponseGate(), [], 0, 0
+    open_requests = 0
+    for step in steps:
+        following: CreateResponse | None = None
+        if step == "ask":
+            number += 1
+            following = gate.ask(CreateResponse(f"e{number}"))
+        elif step == "created":
+            response += 1
+            gate.created(f"r{response}")
+            open_requests = 0
+        elif step == "done":
+            following = gate.done(f"r{response}")
+        elif step == "stale":
+            following = gate.done("r-old")
+        elif sent:
+            _, following = gate.refused(sent[-1], BUSY_CODE if step == "busy" else "invalid")
+            open_requests = 0 if gate.state is not GateState.REQUESTED or following is not None else open_requests
+        if following is not None:
+            open_requests += 1
+            sent.append(following.event_id)
+            assert gate.state is GateState.REQUESTED
+        assert open_requests <= 1
+        assert len(gate._waiting) <= MAX_WAITING
