@@ -69,7 +69,7 @@ class Conversation:
 
     # --- life -----------------------------------------------------------------------------------------------------
 
-    async def run(self) -> Outcome:
+    async def run(self) -> None:
         """Live until the outcome. Called once, by the supervisor.
 
         Raises:
@@ -90,11 +90,11 @@ class Conversation:
                 task.cancel()
             await asyncio.gather(hang_up, *tasks, return_exceptions=True)
             await self._close()
-        outcome = self._session.outcome or Outcome(Reason.INTERNAL_ERROR)
-        parts.observer.ended(outcome if pump.error is None else Outcome(Reason.INTERNAL_ERROR), self._session)
+            broken = pump.error is not None or self._session.outcome is None
+            outcome = Outcome(Reason.INTERNAL_ERROR) if broken else self._session.outcome
+            parts.observer.ended(outcome, self._session, parts.clock())
         if pump.error is not None:
             raise pump.error
-        return outcome
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a part of this call; if it breaks, the call does, and nothing else."""

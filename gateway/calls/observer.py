@@ -33,7 +33,7 @@ class CallObserver(Protocol):
     def fold(self, session: CallSession, now: float) -> None:
         """Once a second: take over what the session counted."""
 
-    def ended(self, outcome: Outcome, session: CallSession) -> None:
+    def ended(self, outcome: Outcome, session: CallSession, now: float) -> None:
         """The call is over."""
 
 

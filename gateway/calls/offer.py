@@ -79,7 +79,8 @@ class Offers:
         """Answer a call, or say why not.
 
         Returns:
-            None when the call was answered and lives on; otherwise how the attempt ended.
+            How the attempt ended, if it never became a call; None for a call that lives on, or that has ended and
+            counted its ending itself.
 
         Raises:
             Undecided: nothing was decided and the event should come again.
@@ -116,12 +117,11 @@ class Offers:
             ready = await parts.models.dial(offer.agent, offer.call_id)
         except ModelUnavailable as error:
             return await self._reject(acs, call, error.outcome)
-        outcome = await self._answer(offer, ready)
-        if outcome is None:
+        if await self._answer(offer, ready):
             parts.observer.setup("event_to_answered", parts.clock() - started)
-        return outcome
+        return None
 
-    async def _answer(self, offer: Offer, ready: ReadySession) -> Outcome | None:
+    async def _answer(self, offer: Offer, ready: ReadySession) -> bool:
         """Answer while the greeting is being made; whoever else answered has the call."""
         acs_config = self._parts.config.acs
         conversation = self._begin(offer, ready)
@@ -134,14 +134,14 @@ class Offers:
             )
         except (CallGone, LostRace) as error:
             conversation.abandon(error.outcome)
-            return error.outcome
+            return False
         except BaseException as error:
             conversation.abandon(Outcome(Reason.ACS_ERROR))
             if isinstance(error, AcsError):
                 raise Undecided("the call could not be answered") from error
             raise
         conversation.answered(connection_id)
-        return None
+        return True
 
     def _begin(self, offer: Offer, ready: ReadySession) -> Conversation:
         """Bring the call to life: from here on the greeting is made while the phone rings."""

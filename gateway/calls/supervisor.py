@@ -8,20 +8,16 @@ from collections.abc import Callable
 import structlog
 
 from gateway.calls.conversation import Conversation
-from gateway.errors import GatewayError
-from gateway.outcome import Outcome, Reason
+from gateway.outcome import Outcome
 
 log = structlog.get_logger()
-
-Ended = Callable[[Conversation, Outcome], None]
-
 
 class CallSupervisor:
     """Owns the task of every call."""
 
-    def __init__(self, on_ended: Ended) -> None:
+    def __init__(self, on_broken: Callable[[], None]) -> None:
         self._calls: dict[str, tuple[Conversation, asyncio.Task[None]]] = {}
-        self._on_ended = on_ended
+        self._on_broken = on_broken
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -53,13 +49,10 @@ class CallSupervisor:
 
     async def _run(self, call: Conversation) -> None:
         structlog.contextvars.bind_contextvars(call_id=call.call_id)
-        outcome = Outcome(Reason.INTERNAL_ERROR)
         try:
-            outcome = await call.run()
-        except GatewayError as error:
-            outcome = error.outcome
+            await call.run()
         except Exception:  # the edge of a call task: one call ends, the process goes on
             log.exception("call.broken")
+            self._on_broken()
         finally:
             del self._calls[call.call_id]
-            self._on_ended(call, outcome)

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
 from gateway.calls.briefing import model_target
-from gateway.calls.conversation import Conversation
 from gateway.calls.models import ModelDesk
 from gateway.calls.offer import OfferParts, Offers
 from gateway.calls.supervisor import CallSupervisor
@@ -56,7 +55,7 @@ class Gateway:
         self._ready = False
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
-        self.supervisor = CallSupervisor(self._on_call_ended)
+        self.supervisor = CallSupervisor(self.telemetry.call_broken)
         self.public_port = 0
         self.metrics_port = 0
 
@@ -144,9 +143,6 @@ class Gateway:
         await site.start()
         address = runner.addresses[0]
         return int(address[1])
-
-    def _on_call_ended(self, call: Conversation, outcome: Outcome) -> None:
-        self.telemetry.call_ended(call.call_id, outcome)
 
 
 def _ticket_keys(config: GatewayConfig) -> TicketKeys:

@@ -183,7 +183,8 @@ class Answers:
             out.append(Note("item.truncated", truncated))
         if cut.anything_cut:
             item_id = cut.cuts[0].item_id if cut.cuts else None
-            out.append(Note("barge_in", {"item_id": item_id, "stop_sent": cut.stop_needed}))
+            cut_off: Fields = {"item_id": item_id, "stop_sent": cut.stop_needed, "speech_started_at": now}
+            out.append(Note("barge_in", cut_off))
 
     def _on_speech_stopped(self, event: SpeechStopped, now: float, out: list[Effect]) -> None:
         self.turns.caller_ended()

@@ -1,0 +1,181 @@
+"""What is measured about one call.
+
+The core tells its story as notes. One table here says which of them move a metric; every one of them reaches the call's
+trace, when there is one, and a few mark the call's way in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from gateway.outcome import Outcome
+from gateway.session.effects import Fields, Note
+from gateway.session.events import Usage
+from gateway.session.session import CallSession
+from gateway.telemetry.counts import CallCounts
+from gateway.telemetry.labels import ReplyMoment, ReplySource, SetupStage, StopSince, model_event_type
+from gateway.telemetry.metrics import GatewayMetrics
+from gateway.telemetry.reading import read_counts
+from gateway.telemetry.tokens import TokenMeter
+from gateway.telemetry.trace import CallTrace
+
+log = structlog.get_logger()
+
+MS = 1 / 1000
+LOGGED = frozenset(
+    {
+        "call.offered",
+        "call.answered",
+        "media.opened",
+        "media.closed",
+        "media.missing",
+        "media.failed",
+        "model.closed",
+        "model.error",
+        "session.difference",
+        "hang_up.failed",
+        "watchdog.give_up",
+    }
+)
+"""Notes that mark a call's way; none of them holds anything personal, and none comes per turn."""
+
+
+class CallTelemetry:
+    """Implements what the shell of a call reports to."""
+
+    def __init__(self, metrics: GatewayMetrics, tokens: TokenMeter, deployment: str, trace: CallTrace | None) -> None:
+        self._metrics = metrics
+        self._tokens = tokens
+        self._deployment = deployment
+        self._trace = trace
+        self._counts = CallCounts()
+        self._folder = metrics.new_folder()
+        self._answered_at: float | None = None
+        self._onset_at: float | None = None
+        self._greeted = False
+        self._handlers: dict[str, Callable[[Fields, float], None]] = {
+            "call.answered": self._on_answered,
+            "media.opened": self._on_media,
+            "greeting.prepared": self._on_greeting,
+            "item.first_sent": self._on_first_sent,
+            "caller.onset": self._on_onset,
+            "turn.latency": self._on_latency,
+            "barge_in": self._on_barge_in,
+            "clip.started": lambda fields, _now: self._metrics.clips.inc(str(fields["clip"])),
+            "watchdog.filler": lambda _fields, _now: self._metrics.watchdog_actions.inc("filler"),
+            "watchdog.ask_again": lambda _fields, _now: self._metrics.watchdog_actions.inc("ask_again"),
+            "watchdog.give_up": lambda _fields, _now: self._metrics.watchdog_actions.inc("give_up"),
+            "response.done": lambda fields, _now: self._metrics.responses.inc(str(fields["status"])),
+            "model.error": lambda fields, _now: self._metrics.model_errors.inc(str(fields["code"])),
+            "session.difference": self._on_difference,
+        }
+
+    # --- told by the shell ----------------------------------------------------------------------------------------
+
+    def note(self, note: Note, now: float) -> None:
+        handler = self._handlers.get(note.name)
+        if handler is not None:
+            handler(note.fields, now)
+        if self._trace is not None:
+            self._trace.add(note.name, note.fields, now)
+            self._trace.flush(now)
+        if note.name in LOGGED:
+            log.info(note.name, **{name: value for name, value in note.fields.items() if name != "call_id"})
+
+    def model_event(self, event: object) -> None:
+        self._metrics.model_events.inc(model_event_type(event))
+
+    def bad_message(self, leg: str, kind: str) -> None:
+        self._metrics.bad_messages.inc(leg, kind)
+
+    def frame_dropped(self) -> None:
+        self._counts.downlink_overflow_ms += 20
+
+    def usage(self, usage: Usage | None, now: float) -> None:
+        charge = self._tokens.add(self._deployment, usage, now)
+        if charge is not None and self._trace is not None:
+            fields: Fields = {
+                "normalised_tokens": round(charge.normalised_tokens, 1),
+                "ptu_utilisation": round(charge.utilisation, 4),
+            }
+            self._trace.add("ptu.charged", fields, now)
+
+    def fold(self, session: CallSession, now: float) -> None:
+        """Take over what the call counted; its depths are sampled with it."""
+        read_counts(session, self._counts)
+        self._folder.fold(self._counts)
+        playout, uplink = session.downlink.playout, session.uplink
+        if playout is not None:
+            self._metrics.playout_lead.observe(playout.lead_s(now))
+            self._metrics.playout_queue.observe(playout.queued_s)
+        if uplink is not None:
+            self._metrics.jitter_depth.observe(uplink.depth_s)
+        if self._trace is not None:
+            self._trace.flush(now)
+
+    def ended(self, outcome: Outcome, session: CallSession, now: float) -> None:
+        """The last word about this call."""
+        self.fold(session, now)
+        duration_s = None if self._answered_at is None else now - self._answered_at
+        if duration_s is not None:
+            self._metrics.call_duration.observe(duration_s)
+        self._metrics.calls_active.dec()
+        self._metrics.call_ended(outcome)
+        fields: Fields = {
+            "result": outcome.result.value,
+            "reason": outcome.reason.value,
+            "duration_s": None if duration_s is None else round(duration_s, 3),
+        }
+        log.info("call.ended", **fields)
+        if self._trace is not None:
+            self._trace.add("call.ended", fields, now)
+            self._trace.add("call.stats", {name: getattr(self._counts, name) for name in CallCounts.__slots__}, now)
+            self._trace.close()
+
+    # --- notes that move metrics ----------------------------------------------------------------------------------
+
+    def _on_answered(self, _fields: Fields, now: float) -> None:
+        self._answered_at = now
+
+    def _on_media(self, _fields: Fields, now: float) -> None:
+        if self._answered_at is not None:
+            self._metrics.call_setup.observe(SetupStage.ANSWERED_TO_MEDIA, amount=now - self._answered_at)
+
+    def _on_greeting(self, fields: Fields, _now: float) -> None:
+        self._metrics.greetings.inc(str(fields["way"]))
+
+    def _on_first_sent(self, _fields: Fields, now: float) -> None:
+        if not self._greeted and self._answered_at is not None:
+            self._metrics.call_setup.observe(SetupStage.ANSWERED_TO_GREETING, amount=now - self._answered_at)
+        self._greeted = True
+
+    def _on_onset(self, fields: Fields, _now: float) -> None:
+        at = fields["at"]
+        self._onset_at = at if isinstance(at, float) else None
+
+    def _on_latency(self, fields: Fields, _now: float) -> None:
+        source = ReplySource.FILLER if fields["filler"] else ReplySource.MODEL
+        for moment in ReplyMoment:
+            milliseconds = fields[_LATENCY_FIELD[moment]]
+            if isinstance(milliseconds, int | float):
+                self._metrics.reply_latency.observe(moment, source, amount=max(0.0, milliseconds * MS))
+
+    def _on_barge_in(self, fields: Fields, now: float) -> None:
+        self._metrics.barge_ins.inc()
+        decided_at = fields["speech_started_at"]
+        if isinstance(decided_at, float):
+            self._metrics.barge_in_stop.observe(StopSince.SPEECH_STARTED, amount=max(0.0, now - decided_at))
+        if self._onset_at is not None:
+            self._metrics.barge_in_stop.observe(StopSince.CALLER_ONSET, amount=max(0.0, now - self._onset_at))
+
+    def _on_difference(self, fields: Fields, _now: float) -> None:
+        self._metrics.session_differences.inc(str(fields["path"]).partition(".")[0])
+
+
+_LATENCY_FIELD = {
+    ReplyMoment.RECEIVED: "speech_end_to_first_audio_ms",
+    ReplyMoment.SENT: "speech_end_to_first_sent_ms",
+    ReplyMoment.HEARD: "speech_end_to_first_heard_ms",
+}

@@ -1,0 +1,90 @@
+"""Where the shell's observations of a process become metrics and log lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from gateway.clients.voice_live import DialResult
+from gateway.config import Deployment, GatewayConfig
+from gateway.outcome import Outcome
+from gateway.telemetry.call import CallTelemetry
+from gateway.telemetry.labels import SetupStage
+from gateway.telemetry.metrics import GatewayMetrics
+from gateway.telemetry.process import ProcessWatch
+from gateway.telemetry.tokens import TokenMeter
+from gateway.telemetry.trace import TraceWriter
+
+log = structlog.get_logger()
+
+REFRESH_S = 1.0
+
+
+class Telemetry:
+    """The telemetry of one process."""
+
+    def __init__(self, registry: CollectorRegistry, config: GatewayConfig, clock: Callable[[], float]) -> None:
+        self.metrics = GatewayMetrics(registry, [deployment.name for deployment in config.deployments])
+        self._clock = clock
+        trace = config.server.trace
+        self._traces = (
+            TraceWriter(trace.directory, include_transcripts=trace.include_transcripts) if trace is not None else None
+        )
+        self._watch = ProcessWatch(self.metrics, clock)
+        self._tokens = TokenMeter(self.metrics, config.deployments)
+
+    async def run(self) -> None:
+        """Sample the process, and let utilisation fall while nothing is said, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch.run(), name="process-watch")
+            tasks.create_task(self._refresh(), name="token-meter")
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            self._tokens.refresh(self._clock())
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def event(self, kind: str) -> None:
+        """An Event Grid event came in."""
+        self.metrics.event_grid_events.inc(kind)
+
+    def offer_undecided(self) -> None:
+        self.metrics.offers_undecided.inc()
+
+    def attempt_ended(self, outcome: Outcome) -> None:
+        """An incoming call was dealt with without becoming a call."""
+        self.metrics.call_ended(outcome)
+
+    def callback(self, kind: str) -> None:
+        self.metrics.callbacks.inc(kind)
+
+    def ticket_refused(self, kind: str) -> None:
+        self.metrics.tickets_refused.inc(kind)
+
+    def ticker_late(self, seconds: float) -> None:
+        self.metrics.ticker_lateness.observe(seconds)
+
+    # --- calls ----------------------------------------------------------------------------------------------------
+
+    def call(self, call_id: str, deployment: Deployment) -> CallTelemetry:
+        """The telemetry of a call that begins."""
+        self.metrics.calls_active.inc()
+        trace = self._traces.open(call_id) if self._traces is not None else None
+        return CallTelemetry(self.metrics, self._tokens, deployment.name, trace)
+
+    def call_broken(self) -> None:
+        """A call ended by an error of ours."""
+        self.metrics.bugs.inc()
+
+    def setup(self, stage: str, seconds: float) -> None:
+        self.metrics.call_setup.observe(SetupStage(stage), amount=seconds)
+
+    def dial(self, deployment: str, result: DialResult, seconds: float) -> None:
+        self.metrics.dials.inc(deployment, result)
+        if result is DialResult.READY:
+            self.setup(SetupStage.DIAL_TO_READY, seconds)
