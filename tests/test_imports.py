@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "capacity": {"capacity", "profile", "session"},
     "clips": {"audio", "clips"},
     "config": {"audio", "capacity", "config", "errors", "profile"},
-    "clients": {"audio", "clients", "errors", "outcome", "session", "wire"},
+    "clients": {"audio", "clients", "config", "errors", "outcome", "session", "wire"},
     "store": {"store"},
     "telemetry": {"capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
     "calls": {"audio", "calls", "clients", "config", "errors", "outcome", "session", "store", "wire"},

@@ -10,7 +10,7 @@ from gateway.clients.voice_live import ModelTarget
 from gateway.config import Agent, Deployment, GatewayConfig
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.watchdog import Patience
-from gateway.wire.voice_live import SessionSettings, SessionUpdated
+from gateway.wire.voice_live_session import SessionSettings, SessionUpdated
 
 MS = 1000
 

@@ -76,8 +76,12 @@ class Conversation:
             Exception: a part of the call broke; it has been hung up and cleaned away.
         """
         parts, pump = self._parts, self._pump
-        hang_up = self._own(self._hang_up_when_wanted())
-        tasks = [self._own(pump.read_model()), self._own(pump.write_model()), self._own(self._watch_media())]
+        hang_up = self._own("hang-up", self._hang_up_when_wanted())
+        tasks = [
+            self._own("model-reader", pump.read_model()),
+            self._own("model-writer", pump.write_model()),
+            self._own("media-watch", self._watch_media()),
+        ]
         try:
             pump.perform(self._session.start(parts.clock()))
             await pump.ended.wait()
@@ -90,15 +94,16 @@ class Conversation:
                 task.cancel()
             await asyncio.gather(hang_up, *tasks, return_exceptions=True)
             await self._close()
-            broken = pump.error is not None or self._session.outcome is None
-            outcome = Outcome(Reason.INTERNAL_ERROR) if broken else self._session.outcome
+            outcome = self._session.outcome
+            if outcome is None or pump.error is not None:
+                outcome = Outcome(Reason.INTERNAL_ERROR)
             parts.observer.ended(outcome, self._session, parts.clock())
         if pump.error is not None:
             raise pump.error
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _own(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a part of this call; if it breaks, the call does, and nothing else."""
-        task = asyncio.create_task(work, name=f"{work.__name__} {self.call_id}")
+        task = asyncio.create_task(work, name=f"{name} {self.call_id}")
         task.add_done_callback(self._on_part_done)
         return task
 

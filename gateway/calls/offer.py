@@ -30,7 +30,7 @@ from gateway.session.session import CallSession
 from gateway.session.settings import Phrase
 from gateway.store.memory import Claim, MemoryClaims
 from gateway.wire.event_grid import IncomingCall
-from gateway.wire.ticket import Purpose, TicketKeys
+from gateway.wire.ticket import Purpose, Subject, TicketKeys
 
 log = structlog.get_logger()
 
@@ -182,17 +182,10 @@ class Offers:
     def _urls(self, offer: Offer, ready: ReadySession) -> AnswerUrls:
         """Addresses of this call; each carries its own ticket, made from the event alone."""
         server = self._parts.config.server
-        tickets = {
-            purpose: self._parts.tickets.issue(
-                purpose,
-                context=offer.call.context,
-                event_time=offer.call.event_time,
-                line=offer.line.name,
-                agent=offer.agent.name,
-                deployment=ready.target.deployment,
-            )
-            for purpose in Purpose
-        }
+        subject = Subject(
+            offer.call.context, offer.call.event_time, offer.line.name, offer.agent.name, ready.target.deployment
+        )
+        tickets = {purpose: self._parts.tickets.issue(purpose, subject) for purpose in Purpose}
         return AnswerUrls(
             callbacks=f"{server.public_url}/calls/{tickets[Purpose.CALLBACKS]}/events",
             media=f"{server.media_url}/media/{tickets[Purpose.MEDIA]}",

@@ -33,6 +33,7 @@ from gateway.session.effects import (
 from gateway.session.events import ModelClosed, PhoneClosed, ResponseDone
 from gateway.session.session import CallSession
 from gateway.wire import media_stream, voice_live
+from gateway.wire.voice_live_session import SessionCreated, SessionUpdated
 
 PhoneSocket: TypeAlias = WebSocketResponse[bool]
 
@@ -147,7 +148,7 @@ class Pump:
                 continue
             now = self._clock()
             self._observer.model_event(event)
-            if isinstance(event, voice_live.SessionCreated | voice_live.SessionUpdated):
+            if isinstance(event, SessionCreated | SessionUpdated):
                 continue
             if isinstance(event, ResponseDone):
                 self._observer.usage(event.usage, now)

@@ -12,6 +12,7 @@ from gateway.outcome import Outcome
 
 log = structlog.get_logger()
 
+
 class CallSupervisor:
     """Owns the task of every call."""
 

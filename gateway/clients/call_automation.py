@@ -202,7 +202,8 @@ def _retry_after_s(error: AzureError | TimeoutError) -> float | None:
         return random.uniform(0.1, 0.3)  # noqa: S311 - spreads retries, guards nothing
     if error.status_code not in RETRY_STATUSES:
         return None
-    asked = error.response.headers.get("Retry-After", "") if error.response is not None else ""
+    headers = getattr(error.response, "headers", {})  # the SDK's type does not show that every response has them
+    asked = str(headers.get("Retry-After", ""))
     if asked.isascii() and asked.isdigit():
         return float(asked)
     return random.uniform(0.1, 0.3)  # noqa: S311 - spreads retries, guards nothing

@@ -10,6 +10,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity.aio import DefaultAzureCredential
 
+from gateway.config.secrets import read_base64_key, read_key
 from gateway.errors import ModelUnavailable
 
 VOICE_LIVE_SCOPE = "https://ai.azure.com/.default"
@@ -63,7 +64,7 @@ class Credentials:
         return KeyHeader(key_file) if key_file is not None else EntraHeader(self._identity())
 
     def for_call_automation(self, key_file: Path | None) -> AzureKeyCredential | AsyncTokenCredential:
-        return AzureKeyCredential(read_key(key_file)) if key_file is not None else self._identity()
+        return AzureKeyCredential(read_base64_key(key_file)) if key_file is not None else self._identity()
 
     def _identity(self) -> DefaultAzureCredential:
         if self._entra is None:
@@ -73,7 +74,3 @@ class Credentials:
     async def close(self) -> None:
         if self._entra is not None:
             await self._entra.close()
-
-
-def read_key(key_file: Path) -> str:
-    return key_file.read_text(encoding="ascii").strip()

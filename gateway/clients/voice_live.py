@@ -20,17 +20,17 @@ from gateway.clients.credentials import HeaderSource
 from gateway.clients.http import RedirectRefused
 from gateway.errors import BadMessage, ModelUnavailable
 from gateway.session.events import ModelClosed, ModelError, ModelEvent
-from gateway.wire.voice_live import (
+from gateway.wire.voice_live import decode
+from gateway.wire.voice_live_session import (
+    PATH,
     SessionCreated,
     SessionSettings,
     SessionUpdated,
     connect_query,
-    decode,
     differences,
     session_update,
 )
 
-PATH = "/voice-live/realtime"
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 10.0
 """aiohttp waits half of it for the pong, and any data postpones the ping: a half-open socket is seen in 15 s."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache
 
+import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +25,7 @@ from gateway.clients.credentials import Credentials
 from gateway.clients.http import make_session
 from gateway.clips import load_clips
 from gateway.config import GatewayConfig
+from gateway.config.secrets import read_ticket_key
 from gateway.outcome import Outcome, Reason
 from gateway.server.app import KEEP_ALIVE_S, MAX_HEADER_BYTES, MAX_LINE_BYTES, make_public_app
 from gateway.server.keys import CLIPS, OFFERS, SUPERVISOR, TELEMETRY, TICKETS, WALL_CLOCK
@@ -36,6 +38,9 @@ from gateway.wire.ticket import TicketKeys
 PLAYER_RATE_HZ = 16_000
 """The network's player takes WAV files of 16-bit mono at 16 kHz only."""
 END_ALL_S = 5.0
+TICKET_KEY_BYTES = 32
+
+log = structlog.get_logger()
 
 
 class Gateway:
@@ -147,7 +152,10 @@ class Gateway:
 
 def _ticket_keys(config: GatewayConfig) -> TicketKeys:
     key_file = config.server.ticket_key_file
-    return TicketKeys(key_file.read_bytes().strip() if key_file is not None else secrets.token_bytes(32))
+    if key_file is None:
+        log.warning("tickets.key_random", hint="set server.ticket_key_file: calls in progress end with this process")
+        return TicketKeys(secrets.token_bytes(TICKET_KEY_BYTES))
+    return TicketKeys(read_ticket_key(key_file))
 
 
 def _phrases(language: str) -> Callable[[int], Mapping[Phrase, Int16Array]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from gateway.config import load
+from gateway.config.secrets import check_key_files
 from gateway.server.gateway import Gateway
 from gateway.telemetry.logs import configure_logs
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the configuration is wrong; its text lists every error.
     """
     config = load(args.config)
+    check_key_files(config)
     configure_logs(config.server.log)
     gc.collect()
     gc.freeze()

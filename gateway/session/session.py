@@ -159,7 +159,7 @@ class CallSession:
         self._on_heard()
 
     def _on_heard(self) -> None:
-        if self.uplink is None or not self.uplink.heard:
+        if self.uplink is None:
             return
         for heard in self.uplink.take_heard():
             match heard:

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from gateway.audio.convert import Decoder, Encoder
 from gateway.audio.ears import Ears, End, Onset
-from gateway.audio.jitter import Fill, Forward, JitterBuffer, Silence, Timed
+from gateway.audio.jitter import Emit, Fill, Forward, JitterBuffer, Silence, Timed
 from gateway.audio.level import ComfortNoise, rms
 from gateway.audio.payload import decode_payload, encode_payload
-from gateway.audio.pcm import AudioFormat, Codec, Int16Array
+from gateway.audio.pcm import AudioFormat
 from gateway.session.effects import AppendAudio
 from gateway.session.events import PhoneAudio
 
@@ -23,10 +23,11 @@ NOISE_SEED = 1
 
 
 class _Voice(Struct, frozen=True, gc=False):
-    """A frame as it came, and its samples: compared by what was sent, never by object."""
+    """A frame as it came, and what it holds; two are equal if the same was sent."""
 
     payload: bytes
     pcm: bytes
+    rms: float
 
 
 class Uplink:
@@ -34,31 +35,34 @@ class Uplink:
 
     def __init__(self, phone: AudioFormat, model: AudioFormat) -> None:
         self._phone = phone
-        self._model = model
         self._same = phone == model
         self._decoder = Decoder(phone, model.rate_hz)
         self._encoder = Encoder(model.rate_hz, model)
-        self._noise = ComfortNoise(seed=NOISE_SEED)
+        self._noise = ComfortNoise(NOISE_SEED, phone.rate_hz)
         self._attached = True
         self.jitter: JitterBuffer[_Voice] = JitterBuffer(phone.frame_samples, phone.rate_hz)
-        self.ears = Ears(phone.rate_hz)
-        self.heard: list[Onset | End] = []
-        """what the ears noticed since it was last taken"""
+        self.ears = Ears()
+        self.samples_out = 0
+        """at the phone leg's rate"""
+        self._heard: list[Onset | End] = []
 
     def __repr__(self) -> str:
-        return f"<Uplink {self._phone} to {self._model}>"
+        return f"<Uplink {self._phone} {self.jitter!r} {self.ears!r}>"
 
     @property
     def phone_format(self) -> AudioFormat:
         return self._phone
 
     @property
-    def level(self) -> float:
-        """Root mean square of the newest frame, for the self-audio detector."""
-        return self.ears.level
+    def depth_s(self) -> float:
+        """How much audio is held back."""
+        return self.jitter.held_samples / self._phone.rate_hz
 
     def take_heard(self) -> list[Onset | End]:
-        heard, self.heard = self.heard, []
+        """What the ears noticed since the last time."""
+        if not self._heard:
+            return self._heard
+        heard, self._heard = self._heard, []
         return heard
 
     def on_audio(self, audio: PhoneAudio, now: float) -> list[AppendAudio]:
@@ -67,13 +71,15 @@ class Uplink:
         Raises:
             BadMessage: the payload is not audio of the phone's format; the timeline is not moved by it.
         """
-        if audio.silent and not audio.payload:
-            timed = Timed(_EMPTY, audio.sent_at, self._phone.frame_samples, silent=True, quiet=True)
+        if audio.silent:
+            samples = self._phone.frame_samples
+            timed = Timed(_EMPTY, audio.sent_at, samples, silent=True, quiet=True)
         else:
             pcm = decode_payload(audio.payload, self._phone)
-            samples = np.frombuffer(pcm, dtype="<i2")
-            quiet = self.ears.is_quiet(rms(samples)) if not audio.silent else True
-            timed = Timed(_Voice(audio.payload, pcm), audio.sent_at, samples.size, silent=audio.silent, quiet=quiet)
+            level = rms(np.frombuffer(pcm, dtype="<i2"))
+            voice = _Voice(audio.payload, pcm, level)
+            samples = len(pcm) // self._phone.bytes_per_sample
+            timed = Timed(voice, audio.sent_at, samples, silent=False, quiet=self.ears.is_quiet(level))
         return self._carry_out(self.jitter.push(timed, now), now)
 
     def on_tick(self, now: float) -> list[AppendAudio]:
@@ -87,28 +93,28 @@ class Uplink:
     def attach(self) -> None:
         self._attached = True
 
-    def _carry_out(self, emits: list[Forward[_Voice] | Silence | Fill], now: float) -> list[AppendAudio]:
+    def _carry_out(self, emits: list[Emit[_Voice]], now: float) -> list[AppendAudio]:
         appends: list[AppendAudio] = []
         for emit in emits:
             match emit:
                 case Forward(body=voice):
-                    samples = np.frombuffer(voice.pcm, dtype="<i2")
-                    self.heard.extend(self.ears.hear(samples, now))
+                    self._listen(voice.rms, now)
+                    self.samples_out += len(voice.pcm) // self._phone.bytes_per_sample
                     appends.append(AppendAudio(voice.payload) if self._same else self._converted(voice.pcm))
                 case Silence(samples=count) | Fill(samples=count):
-                    noise = self._noise.take(count, self.ears.noise_rms)
-                    self.heard.extend(self.ears.hear(noise, now))
-                    appends.append(self._generated(noise))
+                    self._listen(self.ears.noise_rms, now)
+                    self.samples_out += count
+                    pcm = self._noise.take(count, self.ears.noise_rms).tobytes()
+                    appends.append(AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm))
         return appends
+
+    def _listen(self, level: float, now: float) -> None:
+        heard = self.ears.hear(level, now)
+        if heard is not None:
+            self._heard.append(heard)
 
     def _converted(self, pcm: bytes) -> AppendAudio:
         return AppendAudio(encode_payload(self._encoder.push(self._decoder.push(pcm))))
 
-    def _generated(self, noise: Int16Array) -> AppendAudio:
-        pcm = noise.tobytes()
-        if self._same and self._phone.codec is Codec.PCM16:
-            return AppendAudio(encode_payload(pcm))
-        return self._converted(pcm)
 
-
-_EMPTY = _Voice(b"", b"")
+_EMPTY = _Voice(b"", b"", 0.0)

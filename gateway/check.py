@@ -1,0 +1,90 @@
+"""`gateway check`: what a configuration means, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.capacity.ptu import PtuBudget, ptu_table
+from gateway.config import Deployment, GatewayConfig, PtuCapacity, json_schema, load
+from gateway.config.secrets import check_key_files
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, metavar="FILE", help="the configuration to check (YAML)")
+    what.add_argument("--schema", action="store_true", help="print the JSON Schema of configurations")
+    parser.add_argument("--without-keys", action="store_true", help="do not read the key files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was asked for.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    if args.schema:
+        sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+        return 0
+    config = load(args.config)
+    if not args.without_keys:
+        check_key_files(config)
+    sys.stdout.write("\n".join([*summary(config), f"{args.config}: good"]) + "\n")
+    return 0
+
+
+def summary(config: GatewayConfig) -> Iterator[str]:
+    """What the configuration means, line by line."""
+    server = config.server
+    yield f"reached at  {server.public_url}, listens on {server.host}:{server.port}"
+    yield f"operators   {server.metrics_host}:{server.metrics_port}"
+    for acs in config.acs.resources:
+        yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
+    for line in config.lines:
+        numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
+        yield f"line        {line.name}: {numbers}, answered by {line.agent}"
+    for agent in config.agents:
+        greeting = "greets" if agent.greeting else "waits for the caller"
+        order = ", then ".join(agent.deployments)
+        yield f"agent       {agent.name}: {agent.voice.name}, {agent.language}, {greeting}; uses {order}"
+    for deployment in config.deployments:
+        resource = config.resource(deployment.resource)
+        where = f"{deployment.model} at {resource.endpoint} ({_credential(resource.key_file)})"
+        yield f"deployment  {deployment.name}: {where}, {deployment.profile}"
+        yield f"            {_capacity(deployment)}"
+        yield from _notes(deployment)
+    if server.ticket_key_file is None:
+        yield "note        no ticket_key_file: calls in progress can not come back after a restart"
+    if server.trace is not None and server.trace.include_transcripts:
+        yield f"note        words that are spoken are written to {server.trace.directory}"
+
+
+def _credential(key_file: Path | None) -> str:
+    return "Entra identity" if key_file is None else f"key from {key_file}"
+
+
+def _capacity(deployment: Deployment) -> str:
+    budget = deployment.budget
+    if budget is None:
+        return "pay as you go"
+    return f"{budget.units} PTU: {budget.tokens_per_minute:,.0f} normalised tokens a minute"
+
+
+def _notes(deployment: Deployment) -> Iterator[str]:
+    """Sizes that are not for sale are most likely typing errors; the table may also be behind."""
+    capacity, budget = deployment.capacity, deployment.budget
+    if not isinstance(capacity, PtuCapacity) or capacity.ptu_model is None or budget is None:
+        return
+    table = ptu_table()
+    if not _is_sold(budget, capacity.ptu_model):
+        sizes = " or ".join(
+            f"{size.minimum} and steps of {size.step}" for size in table.models[capacity.ptu_model].sizes
+        )
+        yield f"note        {capacity.ptu_model} is sold in {sizes} PTU (table of {table.date})"
+
+
+def _is_sold(budget: PtuBudget, model: str) -> bool:
+    return any(size.units_for(budget.units) == budget.units for size in ptu_table().models[model].sizes)

@@ -1,0 +1,233 @@
+"""Sections about who answers: `resources`, `deployments`, `agents`, `lines`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInfo, field_validator, model_validator
+
+from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
+from gateway.capacity.ptu import PtuBudget, TokenWeights, ptu_table
+from gateway.config.fields import ConfigPath, Language, Name, PhoneNumber, Section, Text, VoiceLiveUrl, tag_of
+from gateway.config.suggest import did_you_mean
+from gateway.config.voice import AzureSemanticVad, OpenAiVoice, Transcription, TurnDetection, Voice
+from gateway.profile import Profile
+
+
+class VoiceLiveResource(Section):
+    """A Foundry resource with Voice Live."""
+
+    name: Name
+    """What deployments refer to."""
+    endpoint: VoiceLiveUrl
+    """https://<resource>.services.ai.azure.com; http and ws for loopback addresses only."""
+    api_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")] = "2026-07-15"
+    """Version of the Voice Live API; the newest generally available one the gateway was checked with."""
+    key_file: ConfigPath | None = None
+    """File with the resource's key. Without it the gateway uses its Entra identity."""
+
+
+class ModelFormat(StrEnum):
+    """Audio of one direction of a model session."""
+
+    PCM16_8000 = "pcm16_8000"
+    PCM16_16000 = "pcm16_16000"
+    PCM16_24000 = "pcm16_24000"
+    G711_ULAW = "g711_ulaw"
+    G711_ALAW = "g711_alaw"
+
+    @property
+    def audio(self) -> AudioFormat:
+        return _AUDIO[self]
+
+
+_AUDIO = {
+    ModelFormat.PCM16_8000: PCM16_8K,
+    ModelFormat.PCM16_16000: PCM16_16K,
+    ModelFormat.PCM16_24000: PCM16_24K,
+    ModelFormat.G711_ULAW: AudioFormat(Codec.ULAW, 8000),
+    ModelFormat.G711_ALAW: AudioFormat(Codec.ALAW, 8000),
+}
+
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1000)]
+
+
+class WeightOverrides(Section):
+    """Numbers that replace or complete those of the PTU table: how many input tokens a token counts for."""
+
+    tpm_per_ptu: Annotated[float, Field(gt=0)] | None = None
+    """Input tokens per minute and unit."""
+    output: Weight | None = None
+    """One output token."""
+    cached_input: Weight | None = None
+    """One input token read from the prompt cache."""
+    cache_write: Weight | None = None
+    """One input token written to the prompt cache."""
+    audio_input: Weight | None = None
+    """One audio input token (realtime profile); unset: 1. No number is published."""
+    audio_output: Weight | None = None
+    """One audio output token (realtime profile); unset: like `output`."""
+
+
+class PtuCapacity(Section):
+    """Provisioned throughput."""
+
+    ptu_units: Annotated[int, Field(gt=0)]
+    """Units bought for this deployment."""
+    ptu_model: str | None = None
+    """Row of the PTU table. Models outside of it need `weights` with tpm_per_ptu and output."""
+    weights: WeightOverrides = WeightOverrides()
+    """Replace or complete the table's numbers."""
+
+    @field_validator("ptu_model")
+    @classmethod
+    def _in_the_table(cls, value: str | None) -> str | None:
+        models = ptu_table().models
+        if value is not None and value not in models:
+            hint = did_you_mean(value, models) or "for others leave it out and set weights.tpm_per_ptu and output"
+            raise ValueError(f"is not in the PTU table of {ptu_table().date}; {hint}")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        row = None if self.ptu_model is None else ptu_table().models[self.ptu_model]
+        if row is None and self.weights.tpm_per_ptu is None:
+            raise ValueError("needs ptu_model, or weights.tpm_per_ptu and weights.output")
+        if (row is None or row.output is None) and self.weights.output is None:
+            raise ValueError("needs weights.output: no ratio is published for this model")
+        return self
+
+    def budget(self) -> PtuBudget:
+        """The table's numbers with the overrides applied."""
+        overrides = self.weights.model_dump(exclude_none=True)
+        numbers: dict[str, Any] = {}
+        if self.ptu_model is not None:
+            row = ptu_table().models[self.ptu_model]
+            numbers = {
+                "tpm_per_ptu": row.tpm_per_ptu,
+                "output": row.output,
+                "cached_input": row.cached_input,
+                "cache_write": row.cache_write,
+            }
+        numbers |= overrides
+        tpm_per_ptu = numbers.pop("tpm_per_ptu")
+        return PtuBudget(units=self.ptu_units, tpm_per_ptu=tpm_per_ptu, weights=TokenWeights(**numbers))
+
+
+def _capacity_tag(value: Any) -> str:
+    return tag_of(value, text="pay_as_you_go", other="ptu")
+
+
+Capacity: TypeAlias = Annotated[
+    Annotated[Literal["pay_as_you_go"], Tag("pay_as_you_go")] | Annotated[PtuCapacity, Tag("ptu")],
+    Discriminator(_capacity_tag),
+]
+
+
+class Deployment(Section):
+    """A model of yours, and the Voice Live resource that talks to it."""
+
+    name: Name
+    """What agents refer to; the `deployment` label of metrics."""
+    resource: Name
+    """Which of `resources`."""
+    profile: Profile
+    """byom-azure-openai-chat-completion, byom-azure-openai-realtime or byom-foundry-anthropic-messages."""
+    model: Text
+    """Name of the deployment in Azure (not of the model)."""
+    foundry_resource_override: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{2,64}$")] | None = None
+    """Name, without domain, of the resource that holds the deployment, if it is another one."""
+    input_format: ModelFormat = ModelFormat.PCM16_16000
+    """Audio to the model. The same rate as `acs.audio_format` needs no resampling and adds no delay."""
+    output_format: ModelFormat = ModelFormat.PCM16_16000
+    """Audio from the model, as above."""
+    capacity: Capacity = "pay_as_you_go"
+    """`pay_as_you_go`, or provisioned units: {ptu_units: 50, ptu_model: gpt-4.1}."""
+
+    @property
+    def budget(self) -> PtuBudget | None:
+        """None for pay-as-you-go."""
+        return self.capacity.budget() if isinstance(self.capacity, PtuCapacity) else None
+
+
+class Agent(Section):
+    """Who talks to the caller."""
+
+    name: Name
+    """What lines refer to."""
+    instructions_file: ConfigPath | None = None
+    """File with the instructions, instead of `instructions`."""
+    instructions: str = ""
+    """What the model is told about its task. Must not be empty: the service would put a talkative persona of its own
+    in its place."""
+    voice: Voice
+    """The voice; `type` openai, azure-standard, azure-custom or azure-personal."""
+    language: Language = "en-US"
+    """Language the caller is expected to speak."""
+    greeting: Text | None = None
+    """First sentence of the call, prepared while the phone rings; null: the agent waits for the caller."""
+    turn_detection: TurnDetection = AzureSemanticVad()
+    """How the end of the caller's turn is found; `type` azure_semantic_vad, server_vad or semantic_vad."""
+    noise_reduction: Literal["azure_deep_noise_suppression", "near_field", "far_field"] | None = (
+        "azure_deep_noise_suppression"
+    )
+    """On by default because phones are used in streets and cars; near_field and far_field: realtime profile only."""
+    echo_cancellation: bool = True
+    """The service's echo cancellation: speakerphones bring the agent's voice back, and it would interrupt itself."""
+    transcription: Transcription = Transcription()
+    """Speech to text of the caller."""
+    temperature: Annotated[float, Field(ge=0, le=1.2)] | None = None
+    """Temperature of the model; unset: the service's (0.8)."""
+    max_response_output_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Longest answer, in tokens; unset: no limit. With provisioned units set it near the true size: the service
+    reserves this much for every answer."""
+    word_timestamps: bool = True
+    """Ask for the place of every word in the audio, so that an interrupted sentence is cut at the right word.
+    Azure voices only; left out for others."""
+    deployments: tuple[Name, ...] = Field(min_length=1)
+    """Deployments to try, best first."""
+
+    @field_validator("instructions")
+    @classmethod
+    def _instructions(cls, value: str, info: ValidationInfo) -> str:
+        if "instructions_file" not in info.data:
+            return value  # the path itself is wrong, which has been said already
+        path = info.data["instructions_file"]
+        if path is not None:
+            if value:
+                raise ValueError("stand in instructions_file already; keep one of the two")
+            try:
+                value = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+                raise ValueError(f"can not be read from {path}: {reason}") from None
+        if not value.strip():
+            raise ValueError("must not be empty: the service would put a persona of its own in their place")
+        return value.strip()
+
+    @property
+    def wants_word_timestamps(self) -> bool:
+        return self.word_timestamps and not isinstance(self.voice, OpenAiVoice)
+
+
+def _numbers_tag(value: Any) -> str:
+    return tag_of(value, text="any_number", other="listed_numbers")
+
+
+Numbers: TypeAlias = Annotated[
+    Annotated[Literal["*"], Tag("any_number")]
+    | Annotated[tuple[PhoneNumber, ...], Field(min_length=1), Tag("listed_numbers")],
+    Discriminator(_numbers_tag),
+]
+
+
+class Line(Section):
+    """Which agent answers which number."""
+
+    name: Name
+    """How logs call it."""
+    numbers: Numbers
+    """Called numbers in E.164 with the plus sign, in quotes; or "*" for every number that no other line has."""
+    agent: Name
+    """Which of `agents`."""

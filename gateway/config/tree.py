@@ -1,0 +1,78 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from gateway.config.agents import Agent, Deployment, Line, VoiceLiveResource
+from gateway.config.fields import Section
+from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
+
+NamedT = TypeVar("NamedT", VoiceLiveResource, Deployment, Agent)
+
+
+class GatewayConfig(Section):
+    """Everything the gateway is told, frozen.
+
+    Made by `gateway.config.load` or `parse`, which also check what refers to what: only then do the lookups below
+    never fail for a name that stands in the configuration.
+    """
+
+    version: Literal[1]
+    """Version of this format."""
+    server: ServerConfig
+    """This process."""
+    acs: AcsConfig
+    """The phone network."""
+    resources: tuple[VoiceLiveResource, ...] = Field(min_length=1)
+    """Voice Live resources."""
+    deployments: tuple[Deployment, ...] = Field(min_length=1)
+    """Your models."""
+    agents: tuple[Agent, ...] = Field(min_length=1)
+    """Who talks to callers."""
+    lines: tuple[Line, ...] = Field(min_length=1)
+    """Who answers which number."""
+    call: CallConfig = CallConfig()
+    """How a conversation behaves."""
+    deadlines: Deadlines = Deadlines()
+    """How long steps may take."""
+
+    def resource(self, name: str) -> VoiceLiveResource:
+        """Raises KeyError for a name that is not configured, as the next two do."""
+        return _named(self.resources, name)
+
+    def deployment(self, name: str) -> Deployment:
+        return _named(self.deployments, name)
+
+    def agent(self, name: str) -> Agent:
+        return _named(self.agents, name)
+
+    def deployments_of(self, agent: Agent) -> tuple[Deployment, ...]:
+        """Best first."""
+        return tuple(self.deployment(name) for name in agent.deployments)
+
+    def line_for(self, number: str | None) -> Line | None:
+        """The line that has this number (E.164), else the one that has every number, else None.
+
+        Args:
+            number: None where the called party is not a phone number.
+        """
+        for line in self.lines:
+            if line.numbers != "*" and number in line.numbers:
+                return line
+        return next((line for line in self.lines if line.numbers == "*"), None)
+
+
+def _named(items: tuple[NamedT, ...], name: str) -> NamedT:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors."""
+    schema = GatewayConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Voice gateway configuration"}

@@ -1,0 +1,257 @@
+"""The closed lists behind metric labels: a dashboard can name every value, and no peer can invent one.
+
+Lists whose values come from a peer or from many places of the code end in a catch-all value, which stands last.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from gateway.session import events
+from gateway.session.greeting import Way
+from gateway.session.settings import Phrase
+from gateway.session.watchdog import Action
+
+OTHER = "other"
+UNKNOWN = "unknown"
+
+
+class SetupStage(StrEnum):
+    """Steps from the ringing phone to the agent's first word."""
+
+    EVENT_TO_ANSWERED = "event_to_answered"
+    ANSWERED_TO_MEDIA = "answered_to_media"
+    DIAL_TO_READY = "dial_to_ready"
+    ANSWERED_TO_GREETING = "answered_to_greeting"
+
+
+class ReplyMoment(StrEnum):
+    """Moments of a reply, counted from the caller's true end of speech."""
+
+    RECEIVED = "received"  # first audio came from the model
+    SENT = "sent"  # its first frame left for the phone
+    HEARD = "heard"  # that frame reached the caller's ear, by the playout clock and the declared far-end delay
+
+
+class ReplySource(StrEnum):
+    MODEL = "model"
+    FILLER = "filler"
+
+
+class StopSince(StrEnum):
+    """What a barge-in's stop time is counted from."""
+
+    CALLER_ONSET = "caller_onset"  # our own ears: includes the service's decision
+    SPEECH_STARTED = "speech_started"  # the service's event: the gateway's own share
+
+
+class Direction(StrEnum):
+    UPLINK = "uplink"
+    DOWNLINK = "downlink"
+
+
+class FillCause(StrEnum):
+    """Why sound was made up on the uplink, whose timeline must not have holes."""
+
+    GAP = "gap"  # the time stamps skip
+    SILENT = "silent"  # a frame marked silent, without samples
+    STALL = "stall"  # nothing came for a while
+
+
+class DropCause(StrEnum):
+    """Why audio was thrown away."""
+
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    BACKLOG = "backlog"  # silence taken out again after a stall was filled
+    BAD = "bad"  # not audio
+    OVERFLOW = "overflow"  # a bounded queue was full
+    BARGE_IN = "barge_in"
+    CANCELLED = "cancelled"  # late audio of a cancelled response
+    CALL_ENDED = "call_ended"
+
+
+DROP_CAUSES = MappingProxyType(
+    {
+        Direction.UPLINK: (
+            DropCause.LATE,
+            DropCause.DUPLICATE,
+            DropCause.BACKLOG,
+            DropCause.BAD,
+            DropCause.OVERFLOW,
+            DropCause.CALL_ENDED,
+        ),
+        Direction.DOWNLINK: (
+            DropCause.BARGE_IN,
+            DropCause.CANCELLED,
+            DropCause.BAD,
+            DropCause.OVERFLOW,
+            DropCause.CALL_ENDED,
+        ),
+    }
+)
+"""Only these pairs occur."""
+
+
+class TokenKind(StrEnum):
+    """As the service counts them; cached and cache-written tokens are contained in the input they belong to."""
+
+    INPUT_TEXT = "input_text"
+    INPUT_AUDIO = "input_audio"
+    INPUT_IMAGE = "input_image"
+    CACHED_TEXT = "cached_text"
+    CACHED_AUDIO = "cached_audio"
+    CACHE_WRITE = "cache_write"
+    OUTPUT_TEXT = "output_text"
+    OUTPUT_AUDIO = "output_audio"
+    OUTPUT_REASONING = "output_reasoning"
+
+
+GREETING_WAYS = tuple(Way)
+CLIPS = tuple(Phrase)
+WATCHDOG_ACTIONS = tuple(Action)
+RESPONSE_STATUSES = ("completed", "cancelled", "failed", "incomplete", OTHER)
+EVENT_KINDS = ("incoming_call", "validation", "bad_item", "malformed", OTHER)
+DIAL_RESULTS = (
+    "ready",
+    "timeout",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "rate_limited",
+    "redirected",
+    "rejected",
+    "server_error",
+    "connection",
+    "session_error",
+    "no_identity",
+    OTHER,
+)
+LEGS = ("phone", "model")
+BAD_MESSAGE_KINDS = (
+    "json",
+    "shape",
+    "unknown_kind",
+    "binary",
+    "base64",
+    "odd_length",
+    "empty",
+    "oversize",
+    "no_metadata",
+    "format",
+    OTHER,
+)
+TICKET_FAULTS = ("malformed", "signature", "expired", "purpose", "unknown_key", OTHER)
+MODEL_ERROR_CODES = (
+    "conversation_already_has_active_response",
+    "response_cancel_not_active",
+    "item_already_truncated",
+    "byom_authentication_error",
+    "agent_initialization_failed",
+    "ec_not_supported",
+    "speech_synthesis_error",
+    "session_expired",
+    "rate_limit_exceeded",
+    "too_many_requests",
+    "invalid_request_error",
+    "server_error",
+    OTHER,
+)
+SESSION_SETTINGS = (
+    "modalities",
+    "instructions",
+    "voice",
+    "input_audio_format",
+    "input_audio_sampling_rate",
+    "output_audio_format",
+    "turn_detection",
+    "input_audio_noise_reduction",
+    "input_audio_echo_cancellation",
+    "input_audio_transcription",
+    "output_audio_timestamp_types",
+    "temperature",
+    "max_response_output_tokens",
+    "metadata",
+    OTHER,
+)
+CALLBACKS = (
+    "CallConnected",
+    "CallDisconnected",
+    "AnswerFailed",
+    "ConnectFailed",
+    "ParticipantsUpdated",
+    "MediaStreamingStarted",
+    "MediaStreamingStopped",
+    "MediaStreamingFailed",
+    "PlayStarted",
+    "PlayCompleted",
+    "PlayCanceled",
+    "PlayFailed",
+    "CallTransferAccepted",
+    "CallTransferFailed",
+    "malformed",
+    OTHER,
+)
+MODEL_EVENTS = (
+    "session.created",
+    "session.updated",
+    "error",
+    "warning",
+    "rate_limits.updated",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "input_audio_buffer.cleared",
+    "conversation.item.created",
+    "conversation.item.done",
+    "conversation.item.retrieved",
+    "conversation.item.deleted",
+    "conversation.item.truncated",
+    "conversation.item.input_audio_transcription.delta",
+    "conversation.item.input_audio_transcription.completed",
+    "conversation.item.input_audio_transcription.failed",
+    "response.created",
+    "response.done",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.text.delta",
+    "response.text.done",
+    "response.audio.delta",
+    "response.audio.done",
+    "response.audio_transcript.delta",
+    "response.audio_transcript.done",
+    "response.audio_timestamp.delta",
+    "response.audio_timestamp.done",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+    UNKNOWN,
+)
+"""Server events of the Voice Live API that a phone call can meet."""
+
+_EVENT_TYPES: MappingProxyType[type, str] = MappingProxyType(
+    {
+        events.SpeechStarted: "input_audio_buffer.speech_started",
+        events.SpeechStopped: "input_audio_buffer.speech_stopped",
+        events.InputCommitted: "input_audio_buffer.committed",
+        events.InputTranscript: "conversation.item.input_audio_transcription.completed",
+        events.ResponseCreated: "response.created",
+        events.ItemAdded: "response.output_item.added",
+        events.AudioDelta: "response.audio.delta",
+        events.AudioDone: "response.audio.done",
+        events.TranscriptDelta: "response.audio_transcript.delta",
+        events.TranscriptDone: "response.audio_transcript.done",
+        events.WordTiming: "response.audio_timestamp.delta",
+        events.ResponseDone: "response.done",
+        events.ItemTruncated: "conversation.item.truncated",
+        events.ModelError: "error",
+        events.ModelWarning: "warning",
+    }
+)
+
+
+def model_event_type(event: object) -> str:
+    """The wire's name of what the model leg received, for the `type` label of gateway_voice_live_events_total."""
+    return event.type if isinstance(event, events.ModelOther) else _EVENT_TYPES.get(type(event), UNKNOWN)

@@ -1,0 +1,102 @@
+"""Callbacks of answered calls: arrays of CloudEvents, every field optional, types beyond ours tolerated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from gateway.errors import BadMessage
+from gateway.wire.strict_json import parse_json, table, text
+
+MAX_EVENTS = 100
+_PREFIX = "Microsoft.Communication."
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_WORD = re.compile(r"[A-Za-z]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEvent:
+    """What every callback has; None where it is missing or not of its form."""
+
+    kind: str
+    """the type without its prefix; for metrics, which close the list"""
+    event_id: str | None = None
+    call_connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallConnected(CallbackEvent):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CallDisconnected(CallbackEvent):
+    code: int | None = None
+    sub_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed(CallbackEvent):
+    """The answer was accepted and failed later."""
+
+    code: int | None = None
+    sub_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStreamingFailed(CallbackEvent):
+    status_details: str = ""
+    """one of the service's words, such as initialWebSocketConnectionFailed"""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCallback(CallbackEvent):
+    """Counted; nothing is decided by it."""
+
+
+Callback: TypeAlias = CallConnected | CallDisconnected | AnswerFailed | MediaStreamingFailed | OtherCallback
+
+
+def parse(body: bytes) -> list[Callback]:
+    """The events of one callback.
+
+    Raises:
+        BadMessage: the body as a whole is not 1 to 100 events; kind `json`, `bounds` or `shape`.
+    """
+    document = parse_json(body)
+    events = document if isinstance(document, list) else [document]
+    if not 1 <= len(events) <= MAX_EVENTS:
+        raise BadMessage("shape")
+    return [_event(table(event)) for event in events]
+
+
+def _event(event: dict[str, Any]) -> Callback:
+    data = table(event.get("data"))
+    kind = text(event.get("type")).removeprefix(_PREFIX)
+    common = (
+        kind if _WORD.fullmatch(kind) else "unknown",
+        _matching(event.get("id")),
+        _matching(data.get("callConnectionId")),
+    )
+    result = table(data.get("resultInformation"))
+    match kind:
+        case "CallConnected":
+            return CallConnected(*common)
+        case "CallDisconnected":
+            return CallDisconnected(*common, _number(result.get("code")), _number(result.get("subCode")))
+        case "AnswerFailed":
+            return AnswerFailed(*common, _number(result.get("code")), _number(result.get("subCode")))
+        case "MediaStreamingFailed":
+            details = text(table(data.get("mediaStreamingUpdate")).get("mediaStreamingStatusDetails"))
+            return MediaStreamingFailed(*common, details if _WORD.fullmatch(details) else "")
+        case _:
+            return OtherCallback(*common)
+
+
+def _matching(value: Any) -> str | None:
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,173 @@
+"""Events that a call rings: Event Grid and CloudEvents schema, single or batched, and both handshakes.
+
+Every item stands for itself: one that cannot be understood never spoils the others. Identities are taken as they come;
+no real caller is refused over the shape of an identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from gateway.errors import BadMessage
+from gateway.wire.strict_json import parse_json, table, text
+
+INCOMING_CALL = "Microsoft.Communication.IncomingCall"
+VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+MAX_EVENTS = 100
+HANDSHAKE_ORIGIN = "eventgrid.azure.net"
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SERVER_CALL_ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
+_CONTEXT = re.compile(r"[A-Za-z0-9+/=._-]{1,32768}")
+_CODE = re.compile(r"[A-Za-z0-9-]{1,128}")
+_PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+MAX_RAW_ID_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller, or whom they called."""
+
+    kind: str
+    raw_id: str = field(repr=False)
+    """opaque; never parsed"""
+    phone_number: str | None = field(repr=False, default=None)
+
+    @property
+    def anonymous(self) -> bool:
+        return self.kind == "anonymous"
+
+
+@dataclass(frozen=True)
+class IncomingCall:
+    """A phone that rings."""
+
+    event_id: str
+    resource: str
+    """ARM id of the ACS resource: `topic` or `source`"""
+    event_time: float
+    """seconds since the epoch"""
+    caller: Identity
+    called: Identity
+    correlation_id: str
+    server_call_id: str
+    context: str = field(repr=False)
+    """the right to answer this one call: opaque, never logged"""
+    custom_context: bool = False
+
+    @cached_property
+    def context_hash(self) -> str:
+        return hashlib.sha256(self.context.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Event Grid asks whether it may send here."""
+
+    code: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event of a type that is not used here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An event that cannot be understood; `kind` is a metric label."""
+
+    kind: str
+
+
+Item: TypeAlias = IncomingCall | Validation | Ignored | Bad
+
+
+def parse(body: bytes) -> list[Item]:
+    """The events of one delivery, in order.
+
+    Raises:
+        BadMessage: the body as a whole is not a list of 1 to 100 events; kind `json`, `bounds` or `shape`.
+    """
+    document = parse_json(body)
+    events = document if isinstance(document, list) else [document]
+    if not 1 <= len(events) <= MAX_EVENTS or not all(isinstance(event, dict) for event in events):
+        raise BadMessage("shape")
+    return [_item(event) for event in events]
+
+
+def validation_reply(validation: Validation) -> dict[str, str]:
+    """The body that answers a validation event; its URL is never fetched."""
+    return {"validationResponse": validation.code}
+
+
+def handshake_headers(origin: str) -> dict[str, str] | None:
+    """Headers that allow CloudEvents deliveries from `origin`; None for an origin that is not Event Grid."""
+    if origin != HANDSHAKE_ORIGIN:
+        return None
+    return {"WebHook-Allowed-Origin": HANDSHAKE_ORIGIN, "WebHook-Allowed-Rate": "*", "Allow": "POST"}
+
+
+def _item(event: dict[str, Any]) -> Item:
+    kind = text(event.get("eventType")) or text(event.get("type"))
+    data = table(event.get("data"))
+    if kind == VALIDATION:
+        code = text(data.get("validationCode"))
+        return Validation(code, text(event.get("topic"))) if _CODE.fullmatch(code) else Bad("validation_code")
+    if kind != INCOMING_CALL:
+        return Ignored()
+    return _incoming_call(event, data)
+
+
+def _incoming_call(event: dict[str, Any], data: dict[str, Any]) -> IncomingCall | Bad:
+    fields = {
+        "event_id": (_EVENT_ID, text(event.get("id"))),
+        "correlation_id": (_ID, text(data.get("correlationId"))),
+        "server_call_id": (_SERVER_CALL_ID, text(data.get("serverCallId"))),
+        "context": (_CONTEXT, text(data.get("incomingCallContext"))),
+    }
+    for name, (pattern, value) in fields.items():
+        if pattern.fullmatch(value) is None:
+            return Bad(name)
+    event_time = _time(text(event.get("eventTime")) or text(event.get("time")))
+    if event_time is None:
+        return Bad("event_time")
+    return IncomingCall(
+        event_id=fields["event_id"][1],
+        resource=text(event.get("topic")) or text(event.get("source")),
+        event_time=event_time,
+        caller=_identity(table(data.get("from"))),
+        called=_identity(table(data.get("to"))),
+        correlation_id=fields["correlation_id"][1],
+        server_call_id=fields["server_call_id"][1],
+        context=fields["context"][1],
+        custom_context=bool(table(data.get("customContext"))),
+    )
+
+
+def _identity(identity: dict[str, Any]) -> Identity:
+    raw_id = text(identity.get("rawId"))
+    if not raw_id.isascii() or not raw_id.isprintable() or not 0 < len(raw_id) <= MAX_RAW_ID_BYTES:
+        return Identity("anonymous", "")
+    number = text(table(identity.get("phoneNumber")).get("value"))
+    if _PHONE_NUMBER.fullmatch(number):
+        return Identity("phoneNumber", raw_id, number)
+    kind = text(identity.get("kind"))
+    if kind == "phoneNumber" or not _ID.fullmatch(kind):
+        return Identity("anonymous", raw_id)
+    return Identity(kind, raw_id)
+
+
+def _time(stamp: str) -> float | None:
+    """ISO 8601, with up to seven digits of fraction; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(stamp)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

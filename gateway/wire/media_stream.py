@@ -1,0 +1,157 @@
+"""Messages of the media socket: Azure Communication Services audio streaming, both directions.
+
+Inbound property names are camelCase with PascalCase kinds. Outbound the PascalCase form is written that Microsoft's own
+accelerator uses; the service matches names without regard to case. Only the fields that are used are decoded.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pybase64
+
+from gateway.audio.pcm import AudioFormat, Codec
+from gateway.errors import BadMessage
+from gateway.session.events import PhoneAudio, PhoneDigit, PhoneEvent, PhoneOpened
+
+_PREFIX = b'{"Kind":"AudioData","AudioData":{"Data":"'
+_SUFFIX = b'"},"StopAudio":null}'
+STOP_AUDIO = b'{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}'
+
+_DIGITS = {character: character for character in "0123456789ABCD*#"} | {
+    "zero": "0",
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "asterisk": "*",
+    "star": "*",
+    "pound": "#",
+    **{letter: letter.upper() for letter in "abcd"},
+}
+MAX_FRAME_BYTES = 19_200
+
+
+class MediaOther(msgspec.Struct, frozen=True, gc=False):
+    """A message of a kind that is not used here."""
+
+    kind: str
+
+
+class _Metadata(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    encoding: str = "PCM"
+    sample_rate: int = 0
+    channels: int = 1
+    length: int = 0
+
+
+class _Audio(msgspec.Struct, frozen=True, gc=False):
+    data: str | None = None
+    timestamp: str | None = None
+    silent: bool | None = False
+
+
+class _Dtmf(msgspec.Struct, frozen=True, gc=False):
+    data: str
+
+
+class _Message(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    kind: str
+    audio_data: _Audio | None = None
+    audio_metadata: _Metadata | None = None
+    dtmf_data: _Dtmf | None = None
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+def decode(text: bytes) -> PhoneEvent | MediaOther:
+    """One message of the media socket.
+
+    Raises:
+        BadMessage: kind `json` (not JSON), `shape` (a field is missing or of the wrong type) or `format` (audio that
+            no signal path exists for).
+    """
+    try:
+        message = _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise BadMessage("shape") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage("json") from error
+    match message.kind:
+        case "AudioData":
+            audio = message.audio_data
+            if audio is None:
+                raise BadMessage("shape")
+            return PhoneAudio(_ascii(audio.data), _seconds(audio.timestamp), bool(audio.silent))
+        case "AudioMetadata":
+            return _opened(message.audio_metadata)
+        case "DtmfData":
+            digit = _DIGITS.get(message.dtmf_data.data.strip()) if message.dtmf_data is not None else None
+            if digit is None:
+                raise BadMessage("shape")
+            return PhoneDigit(digit)
+        case kind:
+            return MediaOther(kind[:64])
+
+
+def _ascii(data: str | None) -> bytes:
+    if data is None:
+        return b""
+    if not data.isascii():
+        raise BadMessage("base64")
+    return data.encode("ascii")
+
+
+def _opened(metadata: _Metadata | None) -> PhoneOpened:
+    if metadata is None:
+        raise BadMessage("shape")
+    if metadata.encoding.upper() != "PCM" or metadata.channels != 1:
+        raise BadMessage("format")
+    try:
+        fmt = AudioFormat(Codec.PCM16, metadata.sample_rate)
+    except ValueError:
+        raise BadMessage("format") from None
+    length = metadata.length if 0 < metadata.length <= MAX_FRAME_BYTES else fmt.frame_bytes
+    return PhoneOpened(fmt, length)
+
+
+class _Clock:
+    """The seconds of the newest second that was parsed: fifty stamps a second and call share all but their fraction."""
+
+    prefix = ""
+    seconds = 0.0
+
+
+_STAMP_PREFIX = len("2024-11-15T19:16:12")
+
+
+def _seconds(stamp: str | None) -> float | None:
+    """An ISO 8601 time in UTC as seconds since the epoch; None if it is missing or unreadable."""
+    if not stamp:
+        return None
+    prefix, rest = stamp[:_STAMP_PREFIX], stamp[_STAMP_PREFIX:]
+    if rest.endswith("Z"):
+        rest = rest[:-1]
+    elif rest.endswith("+00:00"):
+        rest = rest[:-6]
+    else:
+        return None
+    try:
+        if prefix != _Clock.prefix:
+            seconds = datetime.fromisoformat(prefix).replace(tzinfo=UTC).timestamp()
+            _Clock.prefix, _Clock.seconds = prefix, seconds
+        return _Clock.seconds + (float("0" + rest) if rest else 0.0)
+    except ValueError:
+        return None
+
+
+def encode_audio(pcm: bytes) -> bytes:
+    """A frame to be played; base64 needs no escaping, so a template does what a JSON encoder would."""
+    return _PREFIX + pybase64.b64encode(pcm) + _SUFFIX

@@ -1,0 +1,279 @@
+"""Events of a Voice Live session, as bytes and as values.
+
+Server events follow the names of the API reference 2026-07-15 (`response.audio.delta`, not the other family's
+`response.output_audio.delta`). An unknown type is an event too; a malformed one is a BadMessage, never the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+import orjson
+
+from gateway.errors import BadMessage
+from gateway.session.effects import AppendAudio, CancelResponse, CreateResponse, ModelCommand, TruncateItem
+from gateway.session.events import (
+    AudioDelta,
+    AudioDone,
+    InputCommitted,
+    InputTranscript,
+    ItemAdded,
+    ItemTruncated,
+    ModelError,
+    ModelEvent,
+    ModelOther,
+    ModelWarning,
+    ResponseCreated,
+    ResponseDone,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
+    TranscriptDone,
+    Usage,
+    WordTiming,
+)
+from gateway.wire.strict_json import parse_json, table, text
+from gateway.wire.voice_live_session import SessionCreated, SessionUpdated, read_session
+
+MAX_EVENT_BYTES = 1024 * 1024
+"""Larger events are dropped unparsed: the largest real one, half a second of audio, is a twentieth of it."""
+
+ServerEvent: TypeAlias = ModelEvent | SessionCreated | SessionUpdated
+
+
+class _Delta(msgspec.Struct, frozen=True, gc=False):
+    """The one event that comes often; decoded without touching the rest of the JSON."""
+
+    type: str
+    response_id: str = ""
+    item_id: str = ""
+    delta: str = ""
+
+
+_delta_decoder = msgspec.json.Decoder(_Delta)
+
+
+def decode(data: bytes) -> ServerEvent:
+    """One message of the service.
+
+    Raises:
+        BadMessage: kind `oversize`, `json`, `bounds`, `shape` or `base64`.
+    """
+    if len(data) > MAX_EVENT_BYTES:
+        raise BadMessage("oversize")
+    try:
+        delta = _delta_decoder.decode(data)
+    except msgspec.ValidationError:
+        return _decode_other(data)  # a `delta` or an id of another type; the event may still be one of ours
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage("json") from error
+    if delta.type == "response.audio.delta":
+        if not delta.delta.isascii():
+            raise BadMessage("base64")
+        return AudioDelta(delta.response_id, delta.item_id, delta.delta.encode("ascii"))
+    if delta.type == "response.audio_transcript.delta":
+        return TranscriptDelta(delta.response_id, delta.item_id, delta.delta)
+    return _decode_other(data)
+
+
+def _decode_other(data: bytes) -> ServerEvent:
+    event = table(parse_json(data))
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        raise BadMessage("shape")
+    reader = _READERS.get(kind)
+    if reader is not None:
+        return reader(event)
+    return ModelOther(kind if kind in KNOWN_UNUSED else "unknown")
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+T = TypeVar("T")
+
+
+def _needing_item(make: Callable[[str, dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
+    """Readers of events that are nothing without their item id."""
+
+    def read(event: dict[str, Any]) -> T:
+        item_id = event.get("item_id")
+        if not isinstance(item_id, str) or not item_id:
+            raise BadMessage("shape")
+        return make(item_id, event)
+
+    return read
+
+
+def _response_created(event: dict[str, Any]) -> ResponseCreated:
+    response_id = text(table(event.get("response")).get("id"))
+    if not response_id:
+        raise BadMessage("shape")
+    return ResponseCreated(response_id)
+
+
+def _response_done(event: dict[str, Any]) -> ResponseDone:
+    response = table(event.get("response"))
+    response_id = text(response.get("id"))
+    if not response_id:
+        raise BadMessage("shape")
+    details = table(response.get("status_details"))
+    error = table(details.get("error"))
+    return ResponseDone(
+        response_id,
+        text(response.get("status")),
+        text(details.get("reason")),
+        text(error.get("code")) or text(error.get("type")),
+        _usage(response.get("usage")),
+    )
+
+
+def _usage(value: Any) -> Usage | None:
+    """Tokens of a response; None if the service sent none, zeros for the parts it left out."""
+    if not isinstance(value, dict):
+        return None
+    source, target = table(value.get("input_token_details")), table(value.get("output_token_details"))
+    cached = table(source.get("cached_tokens_details"))
+    return Usage(
+        input_text=_number(source.get("text_tokens")),
+        input_audio=_number(source.get("audio_tokens")),
+        input_image=_number(source.get("image_tokens")),
+        cached_text=_number(cached.get("text_tokens")),
+        cached_audio=_number(cached.get("audio_tokens")),
+        cached_total=_number(source.get("cached_tokens")),
+        cache_write=_number(source.get("cache_write_tokens")),
+        output_text=_number(target.get("text_tokens")),
+        output_audio=_number(target.get("audio_tokens")),
+        output_reasoning=_number(target.get("reasoning_tokens")),
+    )
+
+
+def _item_added(event: dict[str, Any]) -> ItemAdded:
+    item = table(event.get("item"))
+    item_id = text(item.get("id"))
+    if not item_id:
+        raise BadMessage("shape")
+    return ItemAdded(text(event.get("response_id")), item_id, text(item.get("type")))
+
+
+def _error(event: dict[str, Any]) -> ModelError:
+    error = table(event.get("error"))
+    kind = text(error.get("type"))
+    return ModelError(
+        text(error.get("code")) or kind or "unknown",
+        text(error.get("message")),
+        kind,
+        text(error.get("param")),
+        text(error.get("event_id")),
+    )
+
+
+def _warning(event: dict[str, Any]) -> ModelWarning:
+    warning = table(event.get("warning"))
+    return ModelWarning(text(warning.get("code")), text(warning.get("message")), text(warning.get("param")))
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], ServerEvent]] = {
+    "session.created": lambda event: SessionCreated(text(table(event.get("session")).get("id"))),
+    "session.updated": lambda event: read_session(table(event.get("session"))),
+    "input_audio_buffer.speech_started": _needing_item(
+        lambda item_id, event: SpeechStarted(item_id, _number(event.get("audio_start_ms")))
+    ),
+    "input_audio_buffer.speech_stopped": _needing_item(
+        lambda item_id, event: SpeechStopped(item_id, _number(event.get("audio_end_ms")))
+    ),
+    "input_audio_buffer.committed": _needing_item(lambda item_id, _event: InputCommitted(item_id)),
+    "conversation.item.input_audio_transcription.completed": _needing_item(
+        lambda item_id, event: InputTranscript(item_id, text(event.get("transcript")))
+    ),
+    "conversation.item.truncated": _needing_item(
+        lambda item_id, event: ItemTruncated(item_id, _number(event.get("audio_end_ms")))
+    ),
+    "response.created": _response_created,
+    "response.done": _response_done,
+    "response.output_item.added": _item_added,
+    "response.audio.done": _needing_item(lambda item_id, event: AudioDone(text(event.get("response_id")), item_id)),
+    "response.audio_transcript.done": _needing_item(
+        lambda item_id, event: TranscriptDone(text(event.get("response_id")), item_id, text(event.get("transcript")))
+    ),
+    "response.audio_timestamp.delta": _needing_item(
+        lambda item_id, event: WordTiming(
+            item_id,
+            _number(event.get("audio_offset_ms")),
+            _number(event.get("audio_duration_ms")),
+            text(event.get("text")),
+        )
+    ),
+    "error": _error,
+    "warning": _warning,
+}
+
+KNOWN_UNUSED = frozenset(
+    {
+        "rate_limits.updated",
+        "input_audio_buffer.cleared",
+        "conversation.item.created",
+        "conversation.item.done",
+        "conversation.item.retrieved",
+        "conversation.item.deleted",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.failed",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.text.delta",
+        "response.text.done",
+        "response.audio_timestamp.done",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+    }
+)
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+_APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
+_APPEND_SUFFIX = b'"}'
+
+
+def encode(command: ModelCommand) -> bytes:
+    """A command as its message. The payload of AppendAudio has been checked to be base64, so it needs no escaping."""
+    match command:
+        case AppendAudio(payload=payload):
+            return _APPEND_PREFIX + payload + _APPEND_SUFFIX
+        case CreateResponse():
+            return _encode_create(command)
+        case CancelResponse(event_id=event_id, response_id=response_id):
+            cancel: dict[str, Any] = {"type": "response.cancel", "event_id": event_id}
+            if response_id is not None:
+                cancel["response_id"] = response_id
+            return orjson.dumps(cancel)
+        case TruncateItem(event_id=event_id, item_id=item_id, audio_end_ms=audio_end_ms):
+            return orjson.dumps(
+                {
+                    "type": "conversation.item.truncate",
+                    "event_id": event_id,
+                    "item_id": item_id,
+                    "content_index": 0,
+                    "audio_end_ms": audio_end_ms,
+                }
+            )
+
+
+def _encode_create(command: CreateResponse) -> bytes:
+    message: dict[str, Any] = {"type": "response.create", "event_id": command.event_id}
+    response: dict[str, Any] = {}
+    if command.say is not None:
+        content = [{"type": "text", "text": command.say}]
+        response["pre_generated_assistant_message"] = {"type": "message", "role": "assistant", "content": content}
+    if command.instructions is not None:
+        response["instructions"] = command.instructions
+    if response:
+        message["response"] = response
+    return orjson.dumps(message)

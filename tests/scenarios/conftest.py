@@ -1,0 +1,174 @@
+"""Whole calls: the real gateway between the twin's two far sides, over real sockets, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config import parse
+from gateway.server.gateway import Gateway
+from gateway.simulator.phone import CallPlan, PhoneNetwork
+from gateway.simulator.phone.record import CallRecord
+from gateway.simulator.virtual_time import virtual_time_runner
+from gateway.simulator.voice_live import SessionRecord, TwinOptions, VoiceLiveTwin
+
+TOPIC = (
+    "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/phone-twin/providers/"
+    "microsoft.communication/communicationservices/phone-twin"
+)
+KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
+GREETING = "Hello, you have reached Northwind Support. How can I help you?"
+CASCADE = "byom-azure-openai-chat-completion"
+REALTIME = "byom-azure-openai-realtime"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What varies between runs."""
+
+    plan: CallPlan = field(default_factory=CallPlan)
+    twin: TwinOptions = field(default_factory=TwinOptions)
+    profile: str = CASCADE
+    phone_format: str = "pcm16_16k"
+    model_input: str = "pcm16_16000"
+    model_output: str = "pcm16_16000"
+    agent: dict[str, Any] = field(default_factory=dict)
+    call: dict[str, Any] = field(default_factory=dict)
+    acs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    """What came of one call, seen from all three sides."""
+
+    call: CallRecord
+    sessions: list[SessionRecord]
+    trace: list[dict[str, Any]]
+    gateway: Gateway
+
+    def notes(self, name: str) -> list[dict[str, Any]]:
+        return [note for note in self.trace if note["name"] == name]
+
+    @property
+    def outcome(self) -> str:
+        return str(self.notes("call.ended")[-1]["reason"])
+
+    @property
+    def session(self) -> SessionRecord:
+        return self.sessions[-1]
+
+    def metric(self, name: str, **labels: str) -> float:
+        value = self.gateway.registry.get_sample_value(name, labels)
+        assert value is not None, f"no metric {name}{labels}"
+        return value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
+    (folder / "twin.key").write_text(KEY)
+    agent = {
+        "name": "support",
+        "instructions": "You answer the phone of Northwind Support.",
+        "voice": {"type": "azure-standard", "name": "en-US-AvaNeural"},
+        "greeting": GREETING,
+        "deployments": ["main"],
+    }
+    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": "twin"}
+    deployment = {
+        "name": "main",
+        "resource": "twin",
+        "profile": setup.profile,
+        "model": "twin-model",
+        "input_format": setup.model_input,
+        "output_format": setup.model_output,
+        "capacity": {"ptu_units": 50, "ptu_model": "gpt-4.1"},
+    }
+    server = {
+        "public_url": f"http://127.0.0.1:{port}",
+        "host": "127.0.0.1",
+        "port": port,
+        "metrics_host": "127.0.0.1",
+        "metrics_port": 0,
+        "trace": {"directory": "traces", "include_transcripts": True},
+    }
+    return {
+        "version": 1,
+        "server": server,
+        "acs": {"audio_format": setup.phone_format, "resources": [resource]} | setup.acs,
+        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+        "deployments": [deployment],
+        "agents": [agent | setup.agent],
+        "lines": [{"name": "main", "numbers": "*", "agent": "support"}],
+        "call": setup.call,
+    }
+
+
+@dataclass
+class Stack:
+    """A gateway between its two far sides."""
+
+    gateway: Gateway
+    phone: PhoneNetwork
+    twin: VoiceLiveTwin
+    folder: Path
+
+    async def run(self, plan: CallPlan) -> Result:
+        record = await self.phone.place_call(plan)
+        await self.gateway.supervisor.wait_empty(30.0)
+        return Result(record, list(self.twin.sessions), self.trace(), self.gateway)
+
+    def trace(self) -> list[dict[str, Any]]:
+        files = sorted((self.folder / "traces").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        return [json.loads(line) for line in files[-1].read_text().splitlines()] if files else []
+
+
+@asynccontextmanager
+async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
+    clock = asyncio.get_running_loop().time
+    port = free_port()
+    twin = VoiceLiveTwin(setup.twin, clock=clock)
+    phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+    await twin.start()
+    await phone.start()
+    gateway = Gateway(parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder), clock=clock)
+    await gateway.start()
+    try:
+        yield Stack(gateway, phone, twin, folder)
+    finally:
+        await gateway.stop()
+        await phone.stop()
+        await twin.stop()
+
+
+def on_virtual_time(main: Coroutine[Any, Any, Any]) -> Any:
+    with virtual_time_runner() as runner:
+        return runner.run(main)
+
+
+@pytest.fixture
+def run_call(tmp_path: Path) -> Callable[[Setup], Result]:
+    """Run one whole call and look at it from all sides."""
+
+    async def main(setup: Setup) -> Result:
+        async with started(setup, tmp_path) as stack:
+            return await stack.run(setup.plan)
+
+    def run(setup: Setup) -> Result:
+        result: Result = on_virtual_time(main(setup))
+        return result
+
+    return run

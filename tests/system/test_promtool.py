@@ -1,0 +1,45 @@
+"""The exposition as Prometheus itself judges it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from gateway.outcome import Outcome, Reason
+from gateway.telemetry.counts import CallCounts
+from gateway.telemetry.labels import Direction, ReplyMoment, ReplySource
+from gateway.telemetry.metrics import GatewayMetrics
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def promtool() -> str:
+    path = shutil.which("promtool")
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("promtool is missing; .ci/run installs it")
+        pytest.skip("promtool is missing: apt-get install prometheus")
+    return path
+
+
+def test_promtool_has_nothing_to_say(promtool: str) -> None:
+    registry = CollectorRegistry()
+    metrics = GatewayMetrics(registry, ["ptu", "payg"])
+    metrics.call_ended(Outcome(Reason.CALLER_HANGUP))
+    metrics.reply_latency.observe(ReplyMoment.HEARD, ReplySource.MODEL, amount=0.8)
+    metrics.ptu_utilisation["ptu"].set(0.4)
+    metrics.new_folder().fold(CallCounts(uplink_ms=20, underruns=1))
+    delays = metrics.added_delay.new_buckets()
+    delays.observe(0.0004)
+    metrics.added_delay.fold(Direction.DOWNLINK, delays)
+
+    checked = subprocess.run(  # noqa: S603 - a fixed command
+        [promtool, "check", "metrics"], input=generate_latest(registry), capture_output=True, check=False, timeout=60
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
