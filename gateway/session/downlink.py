@@ -133,7 +133,13 @@ class Downlink:
         return None if self._line is None else self._line.playout
 
     def open(self, fmt: AudioFormat, now: float) -> None:
-        """The phone stream is open at `fmt`; what waited for it is converted now."""
+        """The phone stream is open at `fmt`; what waited for it is converted now.
+
+        Open again, after the stream was lost: what the old one still held was not heard.
+        """
+        if self._line is not None and self._line.rate_hz == fmt.rate_hz:
+            self._line.playout.open(now, self._settings.lead_in_s)
+            return
         self._line = _Line(self._settings, fmt, now)
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for piece in waiting:

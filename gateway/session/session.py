@@ -51,6 +51,8 @@ class CallSession:
         self._answers = Answers(settings, self.downlink, self._give_up)
         self._farewell = Farewell(settings.last_word_tail_s)
         self._frames_before_metadata = 0
+        self._streaming = False
+        """an inbound frame has shown that the present media stream is open"""
         self._deadline: float | None = None
         """of the present state: reattach while detached, confirmation while closing"""
         self._out: list[Effect] = []
@@ -129,6 +131,7 @@ class CallSession:
         if self.state is not CallState.BRIDGED:
             return
         self._deadline = None
+        self._streaming = False
         if self.uplink is not None and self.uplink.phone_format == fmt:
             self.uplink.attach()
         else:
@@ -144,8 +147,9 @@ class CallSession:
             self._open(self._settings.phone_format)
         if self.state is not CallState.BRIDGED or self.uplink is None:
             return
-        if self.downlink.playout is None or self.downlink.rate_hz != self.uplink.phone_format.rate_hz:
+        if not self._streaming:
             # Audio sent before the stream is open is lost, and only an inbound frame shows that it is open.
+            self._streaming = True
             self.downlink.open(self.uplink.phone_format, now)
             self._answers.on_phone_opened(now)
             self._out.append(Note("greeting.released", {}))

@@ -119,7 +119,9 @@ class PhoneCall:
         establishing = asyncio.get_running_loop().create_task(connection.establish(self._note_connected))
         await self.talk.run(connection, self.hang_up, self._over)
         establishing.cancel()
-        await asyncio.gather(establishing, return_exceptions=True)
+        (outcome,) = await asyncio.gather(establishing, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            self.tasks.errors.append(outcome)
 
     def _note_connected(self) -> None:
         self.times["connected"] = self.now()

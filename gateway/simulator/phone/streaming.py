@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -220,7 +219,3 @@ class Streaming:
         """Say so in the background: whoever hears of it may start the stream anew at once."""
         update = shapes.streaming_update("mediaStreamingFailed", details, _REFUSED)
         self.parts.tasks.spawn(self.parts.events.post("MediaStreamingFailed", update, context=context, url=url))
-
-
-def new_subscription_id() -> str:
-    return str(uuid.uuid4())

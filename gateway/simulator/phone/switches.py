@@ -119,7 +119,7 @@ class PhoneSwitches:
     leak_delay_s: float = 0.03
     """from the caller's ear to the mouthpiece; the acoustic way of a speakerphone"""
     impairment: str | None = None
-    """name of a shape of `gateway.simulator.impairments` that delays the uplink frames"""
+    """how the uplink frames are late: scheduler_jitter, late_frames, bursts, retransmits or stalls"""
 
     def __post_init__(self) -> None:
         for fault in self.answer_faults:

@@ -21,11 +21,6 @@ class TaskOwner:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def settle(self, timeout_s: float) -> None:
-        """Wait until all tasks have ended by themselves, but no longer than this."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=timeout_s)
-
     async def close(self) -> None:
         """Cancel what still runs and wait for its end; the caller's own task is left out."""
         running = self._tasks - {asyncio.current_task()}

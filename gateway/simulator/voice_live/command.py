@@ -67,20 +67,20 @@ async def serve(arguments: argparse.Namespace) -> int:
         if arguments.record is not None:
             arguments.record.mkdir(parents=True, exist_ok=True)  # once, before anything is served
     except (OSError, ValueError) as error:
-        print(f"voice-live twin: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to its terminal
+        print(f"voice-live twin: {error}", file=sys.stderr)
         return 2
     twin = VoiceLiveTwin(options, host=arguments.host, port=arguments.port, on_closed=_writer(arguments.record))
     try:
         await twin.start()
     except OSError as error:
-        print(f"voice-live twin: {error}", file=sys.stderr)  # noqa: T201 - as above
+        print(f"voice-live twin: {error}", file=sys.stderr)
         return 1
     try:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        print(f"listening on {twin.url}", flush=True)  # noqa: T201 - whoever started it waits for this line
+        print(f"listening on {twin.url}", flush=True)
         await stopped.wait()
     finally:
         await twin.stop()

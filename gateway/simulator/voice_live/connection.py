@@ -59,13 +59,12 @@ class Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._record.closed_at = self._clock()
-            if self._record.close_code is None:
-                self._record.close_code = self._socket.close_code or _ABNORMAL
+            self._note_code(self._socket.close_code)
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection from outside."""
         self._ended.set()
-        self._record.close_code = code
+        self._note_code(code)
         await self._socket.close(code=code, message=reason.encode())
 
     async def _read(self) -> None:
@@ -79,6 +78,7 @@ class Connection:
             elif message.type is WSMsgType.BINARY:
                 self._perform(self._session.on_message(b"", self._clock()))  # binary frames are no events
             else:
+                self._note_code(self._socket.close_code)
                 return
 
     def _perform(self, effects: Collection[Effect]) -> None:
@@ -102,8 +102,13 @@ class Connection:
         except asyncio.QueueFull:
             self._abort()
 
+    def _note_code(self, code: int | None) -> None:
+        """Whoever ends the connection first says how."""
+        if self._record.close_code is None:
+            self._record.close_code = code or _ABNORMAL
+
     def _abort(self) -> None:
-        self._record.close_code = _ABNORMAL
+        self._note_code(_ABNORMAL)
         self._ended.set()
         if self._transport is not None:
             self._transport.abort()

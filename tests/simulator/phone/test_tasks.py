@@ -20,13 +20,13 @@ async def test_error_is_kept_and_the_others_go_on() -> None:
 
     owner.spawn(fail())
     owner.spawn(succeed())
-    await owner.settle(1.0)
-    assert done.is_set()
+    await done.wait()
+    await owner.close()
     assert [str(error) for error in owner.errors] == ["on purpose"]
 
 
 async def test_closing_ends_everything_but_the_one_who_closes() -> None:
-    owner, ended = TaskOwner(), []
+    owner, closed, ended = TaskOwner(), asyncio.Event(), []
 
     async def wait() -> None:
         try:
@@ -38,9 +38,10 @@ async def test_closing_ends_everything_but_the_one_who_closes() -> None:
         await asyncio.sleep(0)
         await owner.close()
         ended.append("closer")
+        closed.set()
 
     owner.spawn(wait())
     owner.spawn(close_it())
-    await owner.settle(1.0)
+    await closed.wait()
     assert ended == ["cancelled", "closer"]
     assert owner.errors == []
