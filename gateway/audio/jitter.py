@@ -136,9 +136,12 @@ class JitterBuffer(Generic[T]):
         self._filled_to = None
         if frame.sent_at is None:
             return self._emit(frame)
-        if last is not None and last.sent_at == frame.sent_at and last.body == frame.body:
-            stats.duplicate += frame.samples
-            return []
+        if last is not None and last.sent_at == frame.sent_at:
+            if not frame.silent and last.body == frame.body:
+                stats.duplicate += frame.samples
+                return []
+            self._judge(in_order=False)  # another frame under the same stamp: a clock that stands still
+            return [*self._release(), *self._emit(frame)]
         expected = self._expected
         if expected is None:
             self._expect_after(frame)

@@ -172,3 +172,18 @@ def run_call(tmp_path: Path) -> Callable[[Setup], Result]:
         return result
 
     return run
+
+
+@pytest.fixture(name="started")
+def started_fixture() -> Any:
+    return started
+
+
+@pytest.fixture(name="setup_type")
+def setup_type_fixture() -> type[Setup]:
+    return Setup
+
+
+@pytest.fixture(name="on_virtual_time")
+def on_virtual_time_fixture() -> Any:
+    return on_virtual_time

@@ -112,12 +112,15 @@ class VoiceLiveTwin:
 
     async def stop(self) -> None:
         """Close every session with 1001 and stop listening; nothing is left running."""
-        if self._connections:
-            closing = [connection.close(1001, "the twin stops") for connection in self._connections]
-            await asyncio.wait([asyncio.ensure_future(each) for each in closing], timeout=_STOP_S)
+        goodbyes = [asyncio.ensure_future(each.close(1001, "the twin stops")) for each in self._connections]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=_STOP_S)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        for goodbye in goodbyes:  # to clients that do not read
+            goodbye.cancel()
+        await asyncio.gather(*goodbyes, return_exceptions=True)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         model = request.query.get("model", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,8 +133,3 @@ def recording() -> Callable[[str], Any]:
         return json.loads((RECORDINGS / f"twin-{name}.json").read_text(encoding="utf-8"))
 
     return load
-
-
-@pytest.fixture
-def infinity() -> float:
-    return math.inf

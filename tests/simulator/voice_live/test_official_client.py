@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pybase64
@@ -28,7 +28,15 @@ from gateway.audio.pcm import Int16Array
 from gateway.simulator.clips import load_clip, speech_at
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import SessionRecord, TwinOptions, VoiceLiveTwin
-from gateway.simulator.voice_live.options import BYOM_CHAT, BYOM_MESSAGES, BYOM_REALTIME, Access, Faults, HandshakeFault
+from gateway.simulator.voice_live.options import (
+    BYOM_CHAT,
+    BYOM_MESSAGES,
+    BYOM_REALTIME,
+    Access,
+    Faults,
+    HandshakeFault,
+    Timing,
+)
 from gateway.simulator.voice_live.script import story
 
 RATE_HZ = 16000
@@ -67,6 +75,7 @@ class Caller:
         return [event for event in self.events if event.type == kind]
 
     async def _listen(self) -> None:
+        event: Any
         async for event in self.connection:
             self.events.append(event)
             if event.type == ServerEventType.RESPONSE_AUDIO_DELTA:
@@ -136,7 +145,9 @@ async def the_story(caller: Caller) -> None:
     await caller.wait(ServerEventType.RESPONSE_DONE, 2)
     await asyncio.sleep(5.0)
     caller.say("caller.turn2")
-    first = await caller.wait(ServerEventType.RESPONSE_AUDIO_DELTA, 1 + len(caller.all(ServerEventType.RESPONSE_AUDIO_DELTA)))
+    first = await caller.wait(
+        ServerEventType.RESPONSE_AUDIO_DELTA, 1 + len(caller.all(ServerEventType.RESPONSE_AUDIO_DELTA))
+    )
     await asyncio.sleep(3.5)  # the caller has heard this much of the answer
     caller.say("caller.turn3")
     await caller.wait(ServerEventType.INPUT_AUDIO_BUFFER_SPEECH_STARTED, 3)
@@ -182,16 +193,14 @@ def test_the_official_client_sees_an_answer_cancelled_by_the_caller(profile: str
         caller.say("caller.turn2")
         await caller.wait(ServerEventType.RESPONSE_DONE, 2)
 
-    slow = TwinOptions()
-    slow = TwinOptions(timing=type(slow.timing)(speedup=1.2))
-    record = on_virtual_time(profile, slow, call)
+    record = on_virtual_time(profile, TwinOptions(timing=Timing(speedup=1.2)), call)
     first, second = seen[0].all(ServerEventType.RESPONSE_DONE)
     assert (first.response.status, first.response.status_details["reason"]) == ("cancelled", "turn_detected")
     assert second.response.status == "completed"
     assert record.items[0].delivered_samples < len(record.items[0].rendered)
 
 
-def test_every_event_is_one_that_the_official_client_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_event_is_one_that_the_official_client_knows() -> None:
     """Its models parse what the twin sends into their own classes; the one it lacks was recorded all the same."""
     seen: list[Caller] = []
 
@@ -207,7 +216,14 @@ def test_every_event_is_one_that_the_official_client_knows(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("status", "retry_after_ms", "location"),
-    [(401, None, None), (403, None, None), (404, None, None), (429, 1500, None), (503, None, None), (302, None, "/else")],
+    [
+        (401, None, None),
+        (403, None, None),
+        (404, None, None),
+        (429, 1500, None),
+        (503, None, None),
+        (302, None, "/else"),
+    ],
 )
 def test_a_refused_upgrade_reaches_the_official_client(
     status: int, retry_after_ms: int | None, location: str | None
@@ -239,7 +255,7 @@ def test_the_official_client_may_come_with_a_token() -> None:
 
         async def close(self) -> None: ...
 
-        async def __aenter__(self) -> Tokens:
+        async def __aenter__(self) -> Self:
             return self
 
         async def __aexit__(self, *_exc: object) -> None: ...
@@ -265,9 +281,11 @@ def test_the_official_client_learns_of_an_identity_without_a_role() -> None:
         options = TwinOptions(faults=Faults(opening_error="byom_authentication_error"))
         twin = VoiceLiveTwin(options, clock=asyncio.get_running_loop().time)
         await twin.start()
-        async with connect(credential=KEY, endpoint=twin.http_url, model="m", query={"profile": BYOM_CHAT}) as connection:
+        async with connect(
+            credential=KEY, endpoint=twin.http_url, model="m", query={"profile": BYOM_CHAT}
+        ) as connection:
             await connection.recv()
-            error = await connection.recv()
+            error: Any = await connection.recv()
             assert error.type == ServerEventType.ERROR
             assert error.error.code == "byom_authentication_error"
             await twin.stop()

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.audio.convert import encode
 from gateway.audio.pcm import PCM16_8K
+from gateway.simulator.clips import load_clip, speech_at
 from gateway.simulator.voice_live.options import (
     BYOM_CHAT,
     BYOM_MESSAGES,
@@ -418,3 +419,65 @@ def test_other_texts_are_spoken_by_what_is_there(connect: Any) -> None:
     assert client.spoken() == ["No clip says this sentence."]
     assert client.record.items[0].delivered_ms > 500
     assert math.isfinite(client.session.next_at)  # the session's end, nothing else
+
+
+@pytest.mark.parametrize("cancels_echo", [True, False])
+def test_the_answer_coming_back_softly_is_a_caller_only_without_echo_cancellation(
+    connect: Any, cancels_echo: bool
+) -> None:
+    echo = {"type": "server_echo_cancellation"} if cancels_echo else None
+    client = connect()
+    client.open(input_audio_echo_cancellation=echo, turn_detection={"type": "azure_semantic_vad"})
+    client.silence(1.0)
+    client.send("response.create", response=prepared(GREETING))
+    client.silence(0.3)
+    leak = speech_at(load_clip("agent.greeting"), 24000).astype(np.float64) * 0.02
+    client.append(np.rint(leak).astype(np.int16))
+    assert bool(client.record.turns) != cancels_echo
+
+
+def test_the_record_keeps_what_was_said_on_both_sides(connect: Any) -> None:
+    client = connect(BYOM_CHAT, TwinOptions(keeps_appended_audio=True))
+    client.open(input_audio_sampling_rate=16000)
+    sound = speech_at(load_clip("caller.turn1"), 16000)
+    client.append(sound, rate_hz=16000)
+    client.silence(2.0, rate_hz=16000)
+    record = client.record
+    assert np.array_equal(record.appended_samples[: len(sound)], sound)
+    assert record.appended_s == pytest.approx(len(record.appended_samples) / 16000)
+    assert record.appended_s == pytest.approx(len(sound) / 16000 + 2.0)
+    assert record.types("sent") == client.types()
+    assert record.types("received") == ["session.update"]
+    assert all("delta" not in entry.fields for entry in record.log if entry.type == "response.audio.delta")
+
+
+def test_items_can_be_read_deleted_and_put_in_order(connect: Any) -> None:
+    client = connect()
+    client.open()
+    for name in ("first", "second"):
+        item = {"id": name, "type": "message", "role": "user", "content": [{"type": "input_text", "text": name}]}
+        client.send("conversation.item.create", previous_item_id="root" if name == "second" else None, item=item)
+    assert client.last("conversation.item.created")["previous_item_id"] is None
+    client.send("conversation.item.retrieve", item_id="first")
+    assert client.last("conversation.item.retrieved")["item"]["content"][0]["text"] == "first"
+    client.send("conversation.item.delete", item_id="first")
+    assert client.last("conversation.item.deleted")["item_id"] == "first"
+    for kind in ("retrieve", "delete"):
+        client.send(f"conversation.item.{kind}", item_id="first", event_id=kind)
+        assert client.last("error")["error"]["event_id"] == kind
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        {"type": "message", "role": "nobody"},
+        {"type": "message", "role": "user", "content": [{"type": "smell"}]},
+        {},
+    ],
+)
+def test_an_item_the_service_does_not_take_is_refused(connect: Any, item: object) -> None:
+    client = connect()
+    client.open()
+    client.send("conversation.item.create", item=item, event_id="odd")
+    assert (client.last("error")["error"]["event_id"], client.last("error")["error"]["param"]) == ("odd", "item")

@@ -63,7 +63,9 @@ class Line:
         assert (await socket.receive_json())["type"] == "session.updated"
         return socket
 
-    async def refusal(self, query: dict[str, str], headers: dict[str, str] | None = None) -> aiohttp.WSServerHandshakeError:
+    async def refusal(
+        self, query: dict[str, str], headers: dict[str, str] | None = None
+    ) -> aiohttp.WSServerHandshakeError:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await self.connect(query, headers)
         return refused.value
@@ -265,6 +267,17 @@ def test_stopping_in_the_midst_of_everything_leaves_nothing_behind() -> None:
     run(call)
 
 
+def test_a_client_that_reads_nothing_is_cut_off_by_the_stop() -> None:
+    async def call(line: Line) -> None:
+        socket = await line.ready()
+        for _ in range(40):
+            await socket.send_json(GREET)
+            await asyncio.sleep(5.0)
+        await line.twin.stop()
+
+    assert run(call).sessions[0].close_code == 1001
+
+
 def test_a_client_that_vanishes_ends_its_session() -> None:
     async def call(line: Line) -> None:
         socket = await line.ready()
@@ -296,7 +309,7 @@ def test_sessions_share_the_units_of_their_deployment_and_no_other() -> None:
             line.twin.ptu("unlimited")
 
     twin = run(call, TwinOptions(ptu=plan), {"unlimited": TwinOptions()})
-    assert [record.responses[0].status for record in twin.sessions][0] == "completed"
+    assert twin.sessions[0].responses[0].status == "completed"
     assert twin.sessions[-1].responses[0].error_code == "rate_limit_exceeded"
 
 

@@ -42,11 +42,8 @@ def hear(samples: Int16Array, detector: TurnDetector | None = None, sizes: tuple
     return events
 
 
-@pytest.mark.parametrize("level", [1.0, 0.3, 0.1])
-@pytest.mark.parametrize("rms", [0.0, 5.0, 30.0])
+@pytest.mark.parametrize(("level", "rms"), [(1.0, 0.0), (1.0, 30.0), (0.3, 0.0), (0.3, 5.0), (0.1, 0.0)])
 def test_a_sentence_is_one_turn_with_the_configured_padding_and_silence(level: float, rms: float) -> None:
-    if level * 30 < rms:
-        pytest.skip("the line is too noisy for so quiet a voice")
     words = load_clip("caller.turn1").words
     settings = TurnSettings(prefix_padding_ms=300, silence_duration_ms=600, speech_duration_ms=100)
     began, ended = hear(line(rms=rms, level=level), TurnDetector(settings, RATE_HZ))
