@@ -29,7 +29,7 @@ IMPURE_MODULES = {"asyncio", "time", "socket", "aiohttp", "threading", "random",
 
 
 def imports_of(path: Path) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

@@ -45,9 +45,17 @@ def run_for(seconds: float, prepare: Callable[[Ticker], None]) -> tuple[Ticker, 
         return runner.run(main()), late
 
 
+def joining(calls: list[Call]) -> Callable[[Ticker], None]:
+    def prepare(ticker: Ticker) -> None:
+        for call in calls:
+            ticker.join(call)
+
+    return prepare
+
+
 def test_every_call_ticks_every_twenty_milliseconds_without_drift() -> None:
     calls = [Call() for _ in range(9)]
-    _, late = run_for(2.0, lambda ticker: [ticker.join(call) for call in calls] and None)
+    _, late = run_for(2.0, joining(calls))
     for call in calls:
         assert 99 <= len(call.ticks) <= 101
         assert call.ticks[-1] - call.ticks[0] == pytest.approx((len(call.ticks) - 1) * FRAME_S, abs=0.002)
@@ -56,7 +64,7 @@ def test_every_call_ticks_every_twenty_milliseconds_without_drift() -> None:
 
 def test_calls_are_spread_over_the_slots() -> None:
     calls = [Call() for _ in range(8)]
-    ticker, _ = run_for(0.1, lambda ticker: [ticker.join(call) for call in calls] and None)
+    ticker, _ = run_for(0.1, joining(calls))
     assert repr(ticker) == f"<Ticker {[2] * SLOTS}>"
 
 

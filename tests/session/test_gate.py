@@ -71,8 +71,8 @@ def test_what_waited_for_an_interrupted_turn_is_forgotten() -> None:
 
 @given(st.lists(st.sampled_from(["ask", "created", "done", "refused", "busy", "stale"]), max_size=60))
 def test_never_two_requests_without_an_end_between_them(steps: list[str]) -> None:
-    gate, sent, number, response = ResponseGate(), [], 0, 0
-    open_requests = 0
+    gate, number, response, open_requests = ResponseGate(), 0, 0, 0
+    sent: list[str] = []
     for step in steps:
         following: CreateResponse | None = None
         if step == "ask":

@@ -51,7 +51,8 @@ E = TypeVar("E")
 
 def tone(seconds: float, rate_hz: int = 16000) -> Int16Array:
     count = round(seconds * rate_hz)
-    return np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(count) / rate_hz)).astype(np.int16)
+    wave: Int16Array = np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(count) / rate_hz)).astype(np.int16)
+    return wave
 
 
 def phrases(rate_hz: int) -> dict[Phrase, Int16Array]:

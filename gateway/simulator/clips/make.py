@@ -92,7 +92,8 @@ def cough(rate_hz: int) -> Int16Array:
     wave = signal.lfilter([1.0], [1.0, -0.6], noise) * shape
     edge = np.zeros(round(EDGE_S * rate_hz))
     wave = np.concatenate([edge, wave / np.max(np.abs(wave)) * 0.5, edge])
-    return np.rint(wave * (FULL_SCALE - 1)).astype(np.int16)
+    samples: Int16Array = np.rint(wave * (FULL_SCALE - 1)).astype(np.int16)
+    return samples
 
 
 def make_twin_clips(folder: Path) -> None:

@@ -74,6 +74,7 @@ class LoadCall:
         Args:
             number: its mark, modulo 64.
             now: when it came.
+            samples: where its delay is written down.
         """
         skipped = (number - self.recognised) % NUMBERS
         frame = self.recognised + skipped

@@ -73,9 +73,7 @@ class Answer:
         yield event("response.audio_transcript.delta", **self._place(), delta=" word")
         if self._times_words:
             place = {"audio_offset_ms": round(self.deltas * DELTA_S * 1000), "audio_duration_ms": 300}
-            yield event(
-                "response.audio_timestamp.delta", **self._place(), **place, text="word", timestamp_type="word"
-            )
+            yield event("response.audio_timestamp.delta", **self._place(), **place, text="word", timestamp_type="word")
 
     def end(self) -> Iterator[bytes]:
         yield event("response.audio.done", **self._place())

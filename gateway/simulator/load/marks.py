@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pybase64
 
-from gateway.audio.pcm import AudioFormat, FRAME_S
+from gateway.audio.pcm import FRAME_S, AudioFormat
 from gateway.audio.resample import StreamResampler
 
 BITS = 16

@@ -120,9 +120,7 @@ class _Session:
 
     async def _begin(self, query: Mapping[str, str]) -> None:
         traits = traits_of(query.get("profile"), query.get("model", ""), query.get("api-version", ""))
-        fresh = fresh_session(
-            traits, f"sess_load{self._number}", query.get("model", ""), int(time.time()) + SESSION_S
-        )
+        fresh = fresh_session(traits, f"sess_load{self._number}", query.get("model", ""), int(time.time()) + SESSION_S)
         self._config = SessionConfig(traits, fresh, forced_output=None, hyphenated=False)
         await self._send(event("session.created", session=self._config.echo()))
 

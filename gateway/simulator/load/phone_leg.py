@@ -168,9 +168,7 @@ class PhoneLeg:
         frame = self._frames[len(call.sent_at) % NUMBERS]
         stamp = self._stamps.text(time.time())
         call.sent_at.append(self._bench.clock())
-        await socket.send_frame(
-            b'{"kind":"AudioData","audioData":{"timestamp":"' + stamp + frame, WSMsgType.TEXT
-        )
+        await socket.send_frame(b'{"kind":"AudioData","audioData":{"timestamp":"' + stamp + frame, WSMsgType.TEXT)
 
     def _on_message(self, data: bytes) -> None:
         now = self._bench.clock()

@@ -50,9 +50,8 @@ class Spread:
 
 def spread(samples: Iterable[float]) -> Spread:
     ordered = sorted(samples)
-    return Spread(
-        len(ordered), *(quantile(ordered, share) for share in (0.5, 0.99, 0.999)), ordered[-1] if ordered else math.nan
-    )
+    p50, p99, p999 = (quantile(ordered, share) for share in (0.5, 0.99, 0.999))
+    return Spread(len(ordered), p50, p99, p999, longest=ordered[-1] if ordered else math.nan)
 
 
 def quantile(ordered: list[float], share: float) -> float:

@@ -107,6 +107,11 @@ class MediaLeg:
             self.frames_dropped += 1
         self._wake.set()
 
+    async def send_raw(self, message: bytes) -> None:
+        """Send any bytes as a text message, now: what no network should do."""
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            await self._socket().send_frame(message, aiohttp.WSMsgType.TEXT)
+
     async def run(self) -> None:
         """Send and receive until the socket is closed, by whomever."""
         sender = asyncio.get_running_loop().create_task(self._send())

@@ -1,0 +1,252 @@
+"""The process that is measured: the real gateway, or the bare relay that shows what the sockets alone would cost."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from gateway.audio.pcm import PCM16_16K, AudioFormat
+from gateway.simulator.load.plan import LoadPlan
+from gateway.simulator.phone.network import RESOURCE_ID
+from gateway.simulator.phone.shapes import TOPIC
+
+START_S = 30.0
+STOP_S = 15.0
+POLL_S = 0.05
+HTTP_OK = 200
+GREETING = "Hello, this is the load tool."
+
+
+class SubjectFailed(Exception):  # noqa: N818 - named for what happened
+    """The process did not come up, or went away; the text ends with what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class FarSides:
+    """Where the far sides are."""
+
+    call_automation: str
+    voice_live: str
+    trusted_certificate: Path | None
+
+
+@dataclass(slots=True)
+class Subject:
+    """A running process under load."""
+
+    name: str
+    arguments: list[str]
+    directory: Path
+    environment: Mapping[str, str]
+    events_url: str
+    ready_url: str
+    metrics_url: str | None
+    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("start() comes first")
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.returncode
+
+    async def start(self, cores: frozenset[int] | None) -> None:
+        """Start it and wait until it takes calls.
+
+        Raises:
+            SubjectFailed: it did not come up.
+        """
+        with self._log_file.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self.arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, **self.environment},
+            )
+        if cores is not None:
+            os.sched_setaffinity(self._process.pid, cores)
+        try:
+            async with asyncio.timeout(START_S), aiohttp.ClientSession() as http:
+                while not await self._is_ready(http):
+                    if self.exit_code is not None:
+                        raise self.failure("ended before it was ready")
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            await self.stop()
+            raise self.failure("was not ready in time") from None
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL for one that does not listen."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def failure(self, what: str) -> SubjectFailed:
+        lines = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = "\n".join(f"  {line}" for line in lines[-15:]) or "  (it said nothing)"
+        return SubjectFailed(f"the {self.name} {what}; its last words:\n{said}")
+
+    @property
+    def _log_file(self) -> Path:
+        return self.directory / f"{self.name}.log"
+
+    async def _is_ready(self, http: aiohttp.ClientSession) -> bool:
+        try:
+            async with http.get(self.ready_url) as response:
+                return response.status == HTTP_OK
+        except aiohttp.ClientError:
+            return False
+
+
+def gateway_subject(plan: LoadPlan, far: FarSides, directory: Path, extra: Mapping[str, Any]) -> Subject:
+    """The real gateway, with a configuration made for this run.
+
+    Args:
+        plan: formats come from it.
+        far: where the far sides are.
+        directory: for configuration, keys and log.
+        extra: sections to merge over that configuration.
+    """
+    port, metrics_port = free_ports(2)
+    (directory / "acs.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
+    (directory / "voice-live.key").write_text(secrets.token_hex(16), encoding="ascii")
+    config = merged(gateway_config(plan, far, port, metrics_port), extra)
+    config_file = directory / "gateway.yaml"
+    config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    operator = f"http://127.0.0.1:{metrics_port}"
+    return Subject(
+        name="gateway",
+        arguments=["-m", "gateway", "serve", "--config", str(config_file)],
+        directory=directory,
+        environment=_environment(far),
+        events_url=f"http://127.0.0.1:{port}/events/incoming-call",
+        ready_url=f"{operator}/readyz",
+        metrics_url=f"{operator}/metrics",
+    )
+
+
+def floor_subject(plan: LoadPlan, far: FarSides, directory: Path) -> Subject:
+    """The bare relay."""
+    (port,) = free_ports(1)
+    settings = {
+        "port": port,
+        "call_automation": far.call_automation,
+        "voice_live": far.voice_live,
+        "phone_rate_hz": plan.phone.rate_hz,
+        "model_rate_hz": plan.model.rate_hz,
+        "greeting": GREETING,
+    }
+    return Subject(
+        name="floor",
+        arguments=["-m", "gateway.simulator.load.floor", json.dumps(settings)],
+        directory=directory,
+        environment=_environment(far),
+        events_url=f"http://127.0.0.1:{port}/events/incoming-call",
+        ready_url=f"http://127.0.0.1:{port}/readyz",
+        metrics_url=None,
+    )
+
+
+def gateway_config(plan: LoadPlan, far: FarSides, port: int, metrics_port: int) -> dict[str, Any]:
+    """Product defaults, but for addresses, formats and quotas."""
+    return {
+        "version": 1,
+        "server": {
+            "public_url": f"http://127.0.0.1:{port}",
+            "host": "127.0.0.1",
+            "port": port,
+            "metrics_host": "127.0.0.1",
+            "metrics_port": metrics_port,
+        },
+        "acs": {
+            "audio_format": "pcm16_16k" if plan.phone == PCM16_16K else "pcm16_24k",
+            "keys_url": f"{far.call_automation}/calling/keys",
+            "resources": [
+                {
+                    "name": "load",
+                    "topic": TOPIC,
+                    "endpoint": far.call_automation,
+                    "key_file": "acs.key",
+                    "audience": RESOURCE_ID,
+                }
+            ],
+        },
+        "resources": [{"name": "load", "endpoint": far.voice_live, "key_file": "voice-live.key"}],
+        "deployments": [
+            {
+                "name": "load",
+                "resource": "load",
+                "profile": "byom-azure-openai-chat-completion",
+                "model": "load",
+                "input_format": _model_format(plan.model),
+                "output_format": _model_format(plan.model),
+                # The ledger works, and units for every call there can be never refuse one.
+                "capacity": {"ptu_units": 100_000, "ptu_model": "gpt-4.1"},
+            }
+        ],
+        "agents": [
+            {
+                "name": "load",
+                "instructions": "Answer calls of the load tool.",
+                "voice": {"type": "azure-standard", "name": "en-US-AvaNeural"},
+                "greeting": GREETING,
+                "deployments": ["load"],
+            }
+        ],
+        "lines": [{"name": "load", "numbers": "*", "agent": "load"}],
+    }
+
+
+def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `extra`; mappings are merged, everything else is replaced."""
+    result = dict(base)
+    for name, value in extra.items():
+        ours = result.get(name)
+        result[name] = merged(ours, value) if isinstance(ours, dict) and isinstance(value, dict) else value
+    return result
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago: the gateway must know its own address before it listens."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _model_format(fmt: AudioFormat) -> str:
+    return f"pcm16_{fmt.rate_hz}"
+
+
+def _environment(far: FarSides) -> dict[str, str]:
+    return {} if far.trusted_certificate is None else {"SSL_CERT_FILE": str(far.trusted_certificate)}
