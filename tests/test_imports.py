@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "config": {"audio", "capacity", "config", "errors", "profile"},
     "clients": {"audio", "clients", "config", "errors", "outcome", "session", "wire"},
     "store": {"store"},
-    "telemetry": {"capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
+    "telemetry": {"audio", "capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
     "calls": {"audio", "calls", "clients", "config", "errors", "outcome", "session", "store", "wire"},
     "simulator": {"audio", "simulator"},
 }

@@ -25,6 +25,13 @@ class Codec(StrEnum):
     ALAW = "g711_alaw"
 
 
+class Direction(StrEnum):
+    """Ways of audio through the gateway."""
+
+    UPLINK = "uplink"  # phone to model
+    DOWNLINK = "downlink"  # model to phone
+
+
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
     """Codec and rate of one direction of one leg; mono.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway.audio.pcm import Direction
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment
 from gateway.outcome import Outcome
@@ -20,6 +21,9 @@ class CallObserver(Protocol):
 
     def model_event(self, event: object) -> None:
         """An event of the model leg was received."""
+
+    def added_delay(self, direction: Direction, seconds: float) -> None:
+        """A frame took this long through the gateway, intended waiting left out. Called for every frame."""
 
     def frame_dropped(self) -> None:
         """The phone leg did not drain: a frame was not sent."""

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from aiohttp import WSMsgType
 from aiohttp.web import WebSocketResponse
 
+from gateway.audio.pcm import Direction
 from gateway.calls.observer import CallObserver
 from gateway.calls.ticker import Ticker
 from gateway.clients.voice_live import ModelLeg
@@ -63,7 +64,10 @@ class Pump:
         self._phone: PhoneSocket | None = None
         self._phone_transport: asyncio.Transport | None = None
         self._phone_queue: deque[bytes] = deque()
-        self._model_queue: deque[bytes] = deque()
+        self._model_queue: deque[tuple[bytes, float | None]] = deque()
+        """messages, and when the phone's frame came that they carry on"""
+        self._received_at: float | None = None
+        """when the phone message came whose effects are being carried out"""
         self._model_waits = asyncio.Event()
         self._next_fold = 0.0
         self.media_open = asyncio.Event()
@@ -107,12 +111,16 @@ class Pump:
         if isinstance(event, media_stream.MediaOther):
             self._observer.bad_message("phone", "unknown_kind")
             return
-        self.perform(self._session.on_phone(event, self._clock()))
+        self._received_at = self._clock()
+        self.perform(self._session.on_phone(event, self._received_at))
+        self._received_at = None
 
-    async def tick(self, now: float) -> None:
+    async def tick(self, now: float, late_s: float) -> None:
         """The shared clock's beat."""
         self.perform(self._session.on_tick(now))
-        await self._flush_phone()
+        if self._phone_queue:
+            await self._flush_phone()
+            self._observer.added_delay(Direction.DOWNLINK, late_s + self._clock() - now)
         if now >= self._next_fold:
             self._next_fold = now + FOLD_S
             self._observer.fold(self._session, now)
@@ -163,18 +171,21 @@ class Pump:
             await self._model_waits.wait()
             self._model_waits.clear()
             while self._model_queue:
+                message, received_at = self._model_queue.popleft()
                 try:
-                    await self._model.send(self._model_queue.popleft())
+                    await self._model.send(message)
                 except ConnectionError:
                     self._model_queue.clear()
                     return  # the reader sees the close and tells the session
+                if received_at is not None:
+                    self._observer.added_delay(Direction.UPLINK, self._clock() - received_at)
 
     def _to_model(self, message: bytes) -> None:
         if len(self._model_queue) >= MODEL_QUEUE_LIMIT:
             self._model_queue.clear()
             self.perform(self._session.on_model(ModelClosed(None, "backlog"), self._clock()))
             return
-        self._model_queue.append(message)
+        self._model_queue.append((message, self._received_at))
         self._model_waits.set()
 
     # --- effects --------------------------------------------------------------------------------------------------

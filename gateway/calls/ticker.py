@@ -22,8 +22,13 @@ RESYNC_S = 0.1
 class Member(Protocol):
     """A call on the ticker."""
 
-    async def tick(self, now: float) -> None:
-        """Do what is due. Must not wait for anything: every other call waits with it."""
+    async def tick(self, now: float, late_s: float) -> None:
+        """Do what is due. Must not wait for anything: every other call waits with it.
+
+        Args:
+            now: seconds, monotonic.
+            late_s: how much later this is than the slot's time.
+        """
 
     def failed(self, error: Exception) -> None:
         """`tick` raised; the member has been taken off the ticker."""
@@ -68,7 +73,7 @@ class Ticker:
             self._lateness(late_s)
             for member in tuple(self._slots[n % SLOTS]):
                 try:
-                    await member.tick(now)
+                    await member.tick(now, late_s)
                 except Exception as error:  # noqa: BLE001 - the edge of one call: it ends, the others go on
                     self.leave(member)
                     member.failed(error)

@@ -20,6 +20,8 @@ _QUIET = 10 ** (-50 / 20) * 32768.0
 _MAX_MISSES = 6
 """Steps in a row that may differ within one piece: a soft consonant after G.711."""
 _MIN_PIECE_S = 0.06
+_MIN_FURTHER_S = 0.3
+"""Synthesised words are the same sound wherever they occur: what is short may be somebody else's."""
 _MAX_PIECES = 8
 
 Floats = npt.NDArray[np.float64]
@@ -34,25 +36,24 @@ def find_pieces(sound: Int16Array, ear: Int16Array, ear_at_s: float, not_before_
         ear_at_s: time of its first sample.
         not_before_s: nothing of `sound` can have been heard earlier; sentences are said more than once.
     """
-    skip = max(0, round((not_before_s - ear_at_s) * TRACK_HZ))
-    recorded = ear[skip:].astype(np.float64)
+    recorded = ear.astype(np.float64)
     found: list[Piece] = []
-    open_parts = [(0, len(sound))]
+    open_parts = [(0, len(sound), max(0, round((not_before_s - ear_at_s) * TRACK_HZ)), len(ear))]
     while open_parts and len(found) < _MAX_PIECES:
-        first, last = open_parts.pop()
-        place = _find(sound[first:last].astype(np.float64), recorded)
+        first, last, earliest, latest = open_parts.pop()
+        shortest_s = _MIN_FURTHER_S if found else _MIN_PIECE_S
+        place = _find(sound[first:last].astype(np.float64), recorded[earliest:latest], round(shortest_s * TRACK_HZ))
         if place is None:
             continue
-        begin, end, at = place
-        at_s = ear_at_s + (skip + at) / TRACK_HZ
-        found.append(Piece((first + begin) * 1000 / TRACK_HZ, (first + end) * 1000 / TRACK_HZ, at_s))
-        open_parts += [(first, first + begin), (first + end, last)]
+        begin, end, at = first + place[0], first + place[1], earliest + place[2]
+        found.append(Piece(begin * 1000 / TRACK_HZ, end * 1000 / TRACK_HZ, ear_at_s + at / TRACK_HZ))
+        open_parts += [(first, begin, earliest, at), (end, last, at + end - begin, latest)]  # in order, or not at all
     return sorted(found, key=lambda piece: piece.at_s)
 
 
-def _find(sound: Floats, recorded: Floats) -> tuple[int, int, int] | None:
+def _find(sound: Floats, recorded: Floats, shortest: int) -> tuple[int, int, int] | None:
     """The best unbroken match: from, to (within the sound), and the place of `from` in the recording."""
-    if len(sound) < _MIN_PIECE_S * TRACK_HZ or len(recorded) < _STEP or np.abs(sound).max() < _QUIET:
+    if len(sound) < shortest or len(recorded) < _STEP or np.abs(sound).max() < _QUIET:
         return None
     lag = _best_lag(sound, recorded)
     start, stop = max(0, -lag), min(len(sound), len(recorded) - lag)
@@ -68,7 +69,7 @@ def _find(sound: Floats, recorded: Floats) -> tuple[int, int, int] | None:
     begin = 0 if run[0] == 0 and start < _STEP else start + run[0] * _STEP
     end = start + run[1] * _STEP
     end = stop if stop - end < _STEP else end
-    return None if end - begin < _MIN_PIECE_S * TRACK_HZ else (begin, end, begin + lag)
+    return None if end - begin < shortest else (begin, end, begin + lag)
 
 
 def _best_lag(sound: Floats, recorded: Floats) -> int:

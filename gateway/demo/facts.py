@@ -275,11 +275,23 @@ class DemoRecord:
         """call.json: everything but the sound."""
         meta = {f.name: getattr(self.meta, f.name) for f in dataclasses.fields(self.meta) if f.name != "clip_sounds"}
         return {"units": "times end in _s: seconds since the ring; durations end in _ms", "meta": meta} | {
-            f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "meta" and "track" not in f.name
+            f.name: _plain(getattr(self, f.name))
+            for f in dataclasses.fields(self)
+            if f.name != "meta" and "track" not in f.name
         }
 
 
-_DERIVED = ("text", "text_heard", "text_unheard", "end_s", "stages_ms", "wait_ms", "answered", "stop_ms", "talked_over_ms")
+_DERIVED = (
+    "text",
+    "text_heard",
+    "text_unheard",
+    "end_s",
+    "stages_ms",
+    "wait_ms",
+    "answered",
+    "stop_ms",
+    "talked_over_ms",
+)
 """Properties worth standing in the file beside the fields."""
 
 
@@ -287,7 +299,9 @@ def _plain(value: Any) -> Any:
     """Dataclasses to objects, times rounded to a tenth of a millisecond, sound left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [f.name for f in dataclasses.fields(value)]
-        derived = [name for name in _DERIVED if name not in fields and isinstance(getattr(type(value), name, None), property)]
+        derived = [
+            name for name in _DERIVED if name not in fields and isinstance(getattr(type(value), name, None), property)
+        ]
         plain = {name: getattr(value, name) for name in [*fields, *derived]}
         return {name: _plain(each) for name, each in plain.items() if name != "samples"}
     if isinstance(value, float | np.floating):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway.audio.pcm import Direction
 from gateway.outcome import Outcome
 from gateway.session.effects import Fields, Note
 from gateway.session.events import Usage
@@ -52,6 +53,7 @@ class CallTelemetry:
         self._trace = trace
         self._counts = CallCounts()
         self._folder = metrics.new_folder()
+        self._delays = {str(direction): metrics.added_delay.new_buckets() for direction in Direction}
         self._answered_at: float | None = None
         self._onset_at: float | None = None
         self._greeted = False
@@ -90,6 +92,9 @@ class CallTelemetry:
     def bad_message(self, leg: str, kind: str) -> None:
         self._metrics.bad_messages.inc(leg, kind)
 
+    def added_delay(self, direction: str, seconds: float) -> None:
+        self._delays[direction].observe(seconds)
+
     def frame_dropped(self) -> None:
         self._counts.downlink_overflow_ms += 20
 
@@ -106,6 +111,8 @@ class CallTelemetry:
         """Take over what the call counted; its depths are sampled with it."""
         read_counts(session, self._counts)
         self._folder.fold(self._counts)
+        for direction, delays in self._delays.items():
+            self._metrics.added_delay.fold(direction, delays)
         playout, uplink = session.downlink.playout, session.uplink
         if playout is not None:
             self._metrics.playout_lead.observe(playout.lead_s(now))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.audio.pcm import Direction
 from gateway.session import events
 from gateway.session.greeting import Way
 from gateway.session.settings import Phrase
@@ -44,11 +45,6 @@ class StopSince(StrEnum):
 
     CALLER_ONSET = "caller_onset"  # our own ears: includes the service's decision
     SPEECH_STARTED = "speech_started"  # the service's event: the gateway's own share
-
-
-class Direction(StrEnum):
-    UPLINK = "uplink"
-    DOWNLINK = "downlink"
 
 
 class FillCause(StrEnum):

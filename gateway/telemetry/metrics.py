@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 from gateway import __version__
+from gateway.audio.pcm import Direction
 from gateway.outcome import Outcome, Reason, Result
 from gateway.telemetry import labels
 from gateway.telemetry.counts import CountFolder, Sink
 from gateway.telemetry.families import ClosedCounter, ClosedHistogram, FoldedHistogram, Labels
-from gateway.telemetry.labels import Direction, FillCause
+from gateway.telemetry.labels import FillCause
 
 # --- buckets: each list answers one question -------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.signal import upfirdn  # type: ignore[import-untyped]  # scipy ships no types
+from scipy.signal import upfirdn
 
 from gateway.audio.convert import Decoder
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Int16Array

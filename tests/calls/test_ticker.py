@@ -18,7 +18,8 @@ class Call:
         self._fail_at = fail_at
         self._work_s = work_s
 
-    async def tick(self, now: float) -> None:
+    async def tick(self, now: float, late_s: float) -> None:
+        assert late_s >= 0
         self.ticks.append(now)
         if len(self.ticks) == self._fail_at:
             raise RuntimeError("broken call")

@@ -57,9 +57,7 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 def all_pairs(factors: dict[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Rows such that every pair of values of two factors stands in one: greedy, and the same every time."""
     names = list(factors)
-    left = {
-        (a, x, b, y) for a, b in itertools.combinations(names, 2) for x in factors[a] for y in factors[b]
-    }
+    left = {(a, x, b, y) for a, b in itertools.combinations(names, 2) for x in factors[a] for y in factors[b]}
     random = np.random.default_rng(5)
     rows: list[dict[str, Any]] = []
     while left:

@@ -22,6 +22,8 @@ LEAD_IN_S = 0.2
 ALWAYS_AHEAD = 5
 """Deltas that come at once at the start of an answer that is delivered at real time."""
 ALWAYS_ANSWER_S = 8.0
+ALWAYS_OVERLAP_S = 0.5
+"""The greeting and the first answer join without a pause, also where there is no silence at the start."""
 ALWAYS_CALLER_S, ALWAYS_THINKING_S = 0.3, 0.2
 TURNS_SPEEDUP = 10
 TURNS_ANSWER_S = 4.0
@@ -93,7 +95,7 @@ class Dialogue:
         now = yield from self._until(lambda: self._caller_at is not None)
         played_until = now + LEAD_IN_S + self.spurt.given_s
         if self._talk is Talk.ALWAYS:
-            return (yield from self._always((yield max(now, played_until - DELTA_S))))
+            return (yield from self._always((yield max(now, played_until - ALWAYS_OVERLAP_S))))
         return (yield from self._turns((yield played_until + self._place() * TURNS_CALLER_S)))
 
     def _always(self, now: float) -> Story:
