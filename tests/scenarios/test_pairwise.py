@@ -156,7 +156,7 @@ class Judgement:
     complaint: str
 
 
-def judge(number: int, row: dict[str, Any], result: Any) -> list[Judgement]:
+def judge(number: int, result: Any) -> list[Judgement]:
     """Everything that a caller would complain about."""
     complaints: list[str] = []
     call: CallRecord = result.call
@@ -228,7 +228,7 @@ def test_no_caller_complains(
             model_output=model_output,
         )
         async with started(setup, folder) as stack:
-            return judge(number, row, await stack.run(setup.plan))
+            return judge(number, await stack.run(setup.plan))
 
     async def main() -> list[list[Judgement]]:
         return await asyncio.gather(*(one(number, row) for number, row in rows))

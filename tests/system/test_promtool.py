@@ -9,9 +9,10 @@ import subprocess
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from gateway.audio.pcm import Direction
 from gateway.outcome import Outcome, Reason
 from gateway.telemetry.counts import CallCounts
-from gateway.telemetry.labels import Direction, ReplyMoment, ReplySource
+from gateway.telemetry.labels import ReplyMoment, ReplySource
 from gateway.telemetry.metrics import GatewayMetrics
 
 pytestmark = pytest.mark.system

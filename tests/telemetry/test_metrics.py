@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
+from gateway.audio.pcm import Direction
 from gateway.outcome import Outcome, Reason
 from gateway.session import events
 from gateway.telemetry import labels
 from gateway.telemetry.counts import COUNT_NAMES, CallCounts
 from gateway.telemetry.docs import page
-from gateway.telemetry.labels import Direction, ReplyMoment, ReplySource, model_event_type
+from gateway.telemetry.labels import ReplyMoment, ReplySource, model_event_type
 from gateway.telemetry.metrics import GatewayMetrics
 
 
