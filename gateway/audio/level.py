@@ -67,6 +67,8 @@ class NoiseFloor:
         self._block_minimum = math.inf
         self._block_frames = 0
         self._minima: deque[float] = deque(maxlen=_WINDOW_BLOCKS)
+        self._older_minimum = math.inf
+        """of the finished blocks; asked for with every frame"""
 
     def __repr__(self) -> str:
         return f"<NoiseFloor {rms_to_dbfs(self.rms):.0f}dBFS>"
@@ -74,8 +76,8 @@ class NoiseFloor:
     @property
     def rms(self) -> float:
         """The floor, as an rms; 0 until four frames with sound have come."""
-        minimum = min(self._block_minimum, min(self._minima, default=math.inf))
-        return 0.0 if math.isinf(minimum) else _MINIMUM_BIAS * math.sqrt(minimum)
+        minimum = min(self._block_minimum, self._older_minimum)
+        return 0.0 if minimum == math.inf else _MINIMUM_BIAS * math.sqrt(minimum)
 
     def update(self, frame_rms: float) -> None:
         """Take the level of one received frame of 20 ms.
@@ -92,6 +94,7 @@ class NoiseFloor:
         self._block_frames += 1
         if self._block_frames == _BLOCK_FRAMES:
             self._minima.append(self._block_minimum)
+            self._older_minimum = min(self._minima)
             self._block_minimum = math.inf
             self._block_frames = 0
 

@@ -83,7 +83,7 @@ class Conversation:
             self._own("media-watch", self._watch_media()),
         ]
         try:
-            pump.perform(self._session.start(parts.clock()))
+            pump.tell(self._session.start(parts.clock()))
             await pump.ended.wait()
         finally:
             if pump.error is not None:
@@ -145,11 +145,11 @@ class Conversation:
 
     def on_call_ended(self) -> None:
         """The network says that the call is over."""
-        self._pump.perform(self._session.on_phone(CallEnded(), self._parts.clock()))
+        self._pump.tell(self._session.on_phone(CallEnded(), self._parts.clock()))
 
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
-        self._pump.perform(self._session.hang_up(outcome, self._parts.clock()))
+        self._pump.tell(self._session.hang_up(outcome, self._parts.clock()))
 
     # --- hanging up -----------------------------------------------------------------------------------------------
 

@@ -68,7 +68,10 @@ class Pump:
         """messages, and when the phone's frame came that they carry on"""
         self._received_at: float | None = None
         """when the phone message came whose effects are being carried out"""
-        self._model_waits = asyncio.Event()
+        self._sending = False
+        """somebody sends to the model leg; whoever comes meanwhile leaves his message in the queue"""
+        self._left_over = asyncio.Event()
+        """the ticker, which must not wait, left messages in the queue"""
         self._next_fold = 0.0
         self.media_open = asyncio.Event()
         """a media socket has come"""
@@ -92,7 +95,7 @@ class Pump:
             while True:
                 message = await socket.receive()
                 if message.type is WSMsgType.TEXT:
-                    self._on_phone_message(message.data)
+                    await self._on_phone_message(message.data)
                 elif message.type is WSMsgType.BINARY:
                     self._observer.bad_message("phone", "binary")
                 else:
@@ -102,7 +105,7 @@ class Pump:
             self._phone_queue.clear()
             self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
 
-    def _on_phone_message(self, data: bytes) -> None:
+    async def _on_phone_message(self, data: bytes) -> None:
         try:
             event = media_stream.decode(data)
         except BadMessage as error:
@@ -114,10 +117,16 @@ class Pump:
         self._received_at = self._clock()
         self.perform(self._session.on_phone(event, self._received_at))
         self._received_at = None
+        if self._model_queue:
+            await self._flush_model()
 
     async def tick(self, now: float, late_s: float) -> None:
         """The shared clock's beat."""
-        self.perform(self._session.on_tick(now))
+        effects = self._session.on_tick(now)
+        if effects:
+            self.perform(effects)
+        if self._model_queue:
+            self._left_over.set()
         if self._phone_queue:
             await self._flush_phone()
             self._observer.added_delay(Direction.DOWNLINK, late_s + self._clock() - now)
@@ -161,24 +170,35 @@ class Pump:
             if isinstance(event, ResponseDone):
                 self._observer.usage(event.usage, now)
             self.perform(self._session.on_model(event, now))
-            await self._flush_phone()
+            if self._phone_queue:
+                await self._flush_phone()
+            if self._model_queue:
+                self._left_over.set()  # reading must go on while sending waits: what interrupts comes this way
             if isinstance(event, ModelClosed):
                 return
 
     async def write_model(self) -> None:
-        """Send what waits for the model leg; waiting here is the right back-pressure."""
+        """Send what the ticker and the model's reader left in the queue, because they must not wait."""
         while True:
-            await self._model_waits.wait()
-            self._model_waits.clear()
+            await self._left_over.wait()
+            self._left_over.clear()
+            await self._flush_model()
+
+    async def _flush_model(self) -> None:
+        """Send what waits for the model leg. Waiting here is the right back-pressure on the phone's reader."""
+        if self._sending:
+            return
+        self._sending = True
+        try:
             while self._model_queue:
                 message, received_at = self._model_queue.popleft()
-                try:
-                    await self._model.send(message)
-                except ConnectionError:
-                    self._model_queue.clear()
-                    return  # the reader sees the close and tells the session
+                await self._model.send(message)
                 if received_at is not None:
                     self._observer.added_delay(Direction.UPLINK, self._clock() - received_at)
+        except ConnectionError:
+            self._model_queue.clear()  # the reader sees the close and tells the session
+        finally:
+            self._sending = False
 
     def _to_model(self, message: bytes) -> None:
         if len(self._model_queue) >= MODEL_QUEUE_LIMIT:
@@ -186,9 +206,14 @@ class Pump:
             self.perform(self._session.on_model(ModelClosed(None, "backlog"), self._clock()))
             return
         self._model_queue.append((message, self._received_at))
-        self._model_waits.set()
 
     # --- effects --------------------------------------------------------------------------------------------------
+
+    def tell(self, effects: list[Effect]) -> None:
+        """Carry out effects of an input that came from outside of both legs."""
+        self.perform(effects)
+        if self._model_queue:
+            self._left_over.set()
 
     def perform(self, effects: list[Effect]) -> None:
         """Carry out what the session asked for, in order. Never waits."""

@@ -176,8 +176,8 @@ class CallAutomation:
                     return await self._try(operation)
                 except (AzureError, TimeoutError) as error:
                     wait_s = _retry_after_s(error)
-                    if wait_s is None:
-                        raise
+                    if wait_s is None or wait_s >= self._budget.total_s:
+                        raise  # a phone rings meanwhile: what can no longer succeed is not waited for
                     await asyncio.sleep(wait_s)
                     return await self._try(operation)
         except TimeoutError as error:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 
 from gateway.config.secrets import read_base64_key, read_key
@@ -29,7 +29,15 @@ class KeyHeader:
         self._key_file = key_file
 
     async def headers(self) -> dict[str, str]:
-        return {"api-key": read_key(self._key_file)}
+        """The key as it is now.
+
+        Raises:
+            ModelUnavailable: the file holds no key; the text names the file, never its content.
+        """
+        try:
+            return {"api-key": read_key(self._key_file)}
+        except ValueError as error:
+            raise ModelUnavailable(str(error)) from error
 
 
 class EntraHeader:
@@ -47,7 +55,7 @@ class EntraHeader:
         """
         try:
             token = await self._credential.get_token(self._scope)
-        except ClientAuthenticationError as error:
+        except AzureError as error:  # no identity, or none that could be asked just now
             raise ModelUnavailable(
                 "no Entra token: give this workload an identity (workload identity, managed identity or az login)"
             ) from error

@@ -35,6 +35,9 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 10.0
 """aiohttp waits half of it for the pong, and any data postpones the ping: a half-open socket is seen in 15 s."""
 
+CLOSE_S = 0.5
+"""How long a close waits for the service's own; aiohttp's 10 s would outlast every dial's budget."""
+
 ModelSocket: TypeAlias = ClientWebSocketResponse[bool]
 
 
@@ -137,7 +140,7 @@ async def dial(
     timeout_s: float,
     clock: Callable[[], float],
 ) -> ReadySession:
-    """Open a session and have its settings confirmed, all within `timeout_s`.
+    """Open a session and have its settings confirmed, all within `timeout_s`; a failure may take CLOSE_S more.
 
     Raises:
         DialFailed: it did not come to that; nothing is left open.
@@ -153,6 +156,8 @@ async def dial(
                 raise
     except TimeoutError as error:
         raise DialFailed(DialResult.TIMEOUT, f"no confirmed session within {timeout_s} s") from error
+    except ConnectionError as error:
+        raise DialFailed(DialResult.CONNECTION, "closed before the session was ready") from error
     return ReadySession(leg, target, confirmed, tuple(differences(settings, confirmed)), clock() - started)
 
 
@@ -174,6 +179,7 @@ async def _connect(http: aiohttp.ClientSession, target: ModelTarget) -> ModelSoc
             headers=headers,
             max_msg_size=MAX_MESSAGE_BYTES,
             heartbeat=HEARTBEAT_S,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
             compress=0,
             decode_text=False,
         )

@@ -44,16 +44,15 @@ async def receive_events(request: web.Request) -> web.Response:
     except BadMessage as error:
         telemetry.event("malformed")
         raise problem(web.HTTPBadRequest, "events", "The body is not a list of events.") from error
-    for item in items:
-        if isinstance(item, event_grid.Validation):
-            telemetry.event("validation")
-            return web.json_response(event_grid.validation_reply(item))
+    if len(items) == 1 and isinstance(items[0], event_grid.Validation):
+        telemetry.event("validation")
+        return web.json_response(event_grid.validation_reply(items[0]))
     calls = [item for item in items if isinstance(item, event_grid.IncomingCall)]
     for item in items:
         match item:
             case event_grid.Ignored():
                 telemetry.event("other")
-            case event_grid.Bad():
+            case event_grid.Bad() | event_grid.Validation():  # a validation comes alone, or calls would wait for it
                 telemetry.event("bad_item")
             case _:
                 pass

@@ -24,6 +24,8 @@ MAX_WAITING_BYTES = 4 * 1024 * 1024
 CLIP_PREFIX = "clip:"
 """Items of our own; the service's ids never hold a colon."""
 LEAD_NOTE_S = 0.2
+CLOSE_S = 0.1
+"""How often finished items are looked for: nothing waits for their account to be closed."""
 MAX_REMEMBERED = 256
 """Cancelled responses and finished items worth remembering; a call has a few dozen."""
 
@@ -114,6 +116,7 @@ class Downlink:
         self._cancelled: dict[str, None] = {}
         self._sent_items: dict[str, None] = {}
         self._next_lead_note = 0.0
+        self._next_close = 0.0
         self.late_deltas = 0
         self.waiting_dropped = 0
 
@@ -304,7 +307,8 @@ class Downlink:
             self._next_lead_note = now + LEAD_NOTE_S
             lead_ms, queued_ms = round(playout.lead_s(now) * 1000), round(playout.queued_s * 1000)
             out.append(Note("playout.lead", {"lead_ms": lead_ms, "queued_ms": queued_ms}))
-        if self._items:
+        if self._items and now >= self._next_close:
+            self._next_close = now + CLOSE_S
             self._close_played_items(ledger, now, out)
         return begun
 

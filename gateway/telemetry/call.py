@@ -56,6 +56,7 @@ class CallTelemetry:
         self._delays = {str(direction): metrics.added_delay.new_buckets() for direction in Direction}
         self._answered_at: float | None = None
         self._onset_at: float | None = None
+        self._has_media = False
         self._greeted = False
         self._handlers: dict[str, Callable[[Fields, float], None]] = {
             "call.answered": self._on_answered,
@@ -147,7 +148,8 @@ class CallTelemetry:
         self._answered_at = now
 
     def _on_media(self, _fields: Fields, now: float) -> None:
-        if self._answered_at is not None:
+        first, self._has_media = not self._has_media, True  # a socket that comes back is no step of the set-up
+        if first and self._answered_at is not None:
             self._metrics.call_setup.observe(SetupStage.ANSWERED_TO_MEDIA, amount=now - self._answered_at)
 
     def _on_greeting(self, fields: Fields, _now: float) -> None:

@@ -127,14 +127,12 @@ DIAL_RESULTS = (
 LEGS = ("phone", "model")
 BAD_MESSAGE_KINDS = (
     "json",
+    "bounds",
     "shape",
     "unknown_kind",
     "binary",
     "base64",
-    "odd_length",
-    "empty",
     "oversize",
-    "no_metadata",
     "format",
     OTHER,
 )

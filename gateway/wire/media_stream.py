@@ -6,6 +6,7 @@ accelerator uses; the service matches names without regard to case. Only the fie
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -130,6 +131,7 @@ class _Clock:
 
 
 _STAMP_PREFIX = len("2024-11-15T19:16:12")
+_FRACTION = re.compile(r"\.[0-9]{1,12}")
 
 
 def _seconds(stamp: str | None) -> float | None:
@@ -147,9 +149,11 @@ def _seconds(stamp: str | None) -> float | None:
         if prefix != _Clock.prefix:
             seconds = datetime.fromisoformat(prefix).replace(tzinfo=UTC).timestamp()
             _Clock.prefix, _Clock.seconds = prefix, seconds
-        return _Clock.seconds + (float("0" + rest) if rest else 0.0)
     except ValueError:
         return None
+    if not rest:
+        return _Clock.seconds
+    return _Clock.seconds + float(rest) if _FRACTION.fullmatch(rest) else None
 
 
 def encode_audio(pcm: bytes) -> bytes:

@@ -6,6 +6,7 @@ Server events follow the names of the API reference 2026-07-15 (`response.audio.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -40,6 +41,8 @@ from gateway.wire.voice_live_session import SessionCreated, SessionUpdated, read
 MAX_EVENT_BYTES = 1024 * 1024
 """Larger events are dropped unparsed: the largest real one, half a second of audio, is a twentieth of it."""
 
+_WORD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
+
 ServerEvent: TypeAlias = ModelEvent | SessionCreated | SessionUpdated
 
 
@@ -52,6 +55,7 @@ class _Delta(msgspec.Struct, frozen=True, gc=False):
     delta: str = ""
 
 
+_DELTAS = frozenset({"response.audio.delta", "response.audio_transcript.delta"})
 _delta_decoder = msgspec.json.Decoder(_Delta)
 
 
@@ -69,13 +73,15 @@ def decode(data: bytes) -> ServerEvent:
         return _decode_other(data)  # a `delta` or an id of another type; the event may still be one of ours
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage("json") from error
-    if delta.type == "response.audio.delta":
-        if not delta.delta.isascii():
-            raise BadMessage("base64")
-        return AudioDelta(delta.response_id, delta.item_id, delta.delta.encode("ascii"))
+    if delta.type not in _DELTAS:
+        return _decode_other(data)
+    if not delta.item_id:
+        raise BadMessage("shape")
     if delta.type == "response.audio_transcript.delta":
         return TranscriptDelta(delta.response_id, delta.item_id, delta.delta)
-    return _decode_other(data)
+    if not delta.delta.isascii():
+        raise BadMessage("base64")
+    return AudioDelta(delta.response_id, delta.item_id, delta.delta.encode("ascii"))
 
 
 def _decode_other(data: bytes) -> ServerEvent:
@@ -93,7 +99,13 @@ def _decode_other(data: bytes) -> ServerEvent:
 
 
 def _number(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    """A count or a place in audio: whole and not negative, or 0. A counter that were told less than 0 would raise."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _word(value: Any) -> str:
+    """A code or a field name, or nothing: it is logged, so it must not be able to hold a sentence."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 T = TypeVar("T")
@@ -127,9 +139,9 @@ def _response_done(event: dict[str, Any]) -> ResponseDone:
     error = table(details.get("error"))
     return ResponseDone(
         response_id,
-        text(response.get("status")),
-        text(details.get("reason")),
-        text(error.get("code")) or text(error.get("type")),
+        _word(response.get("status")),
+        _word(details.get("reason")),
+        _word(error.get("code")) or _word(error.get("type")),
         _usage(response.get("usage")),
     )
 
@@ -164,19 +176,19 @@ def _item_added(event: dict[str, Any]) -> ItemAdded:
 
 def _error(event: dict[str, Any]) -> ModelError:
     error = table(event.get("error"))
-    kind = text(error.get("type"))
+    kind = _word(error.get("type"))
     return ModelError(
-        text(error.get("code")) or kind or "unknown",
+        _word(error.get("code")) or kind or "unknown",
         text(error.get("message")),
         kind,
-        text(error.get("param")),
-        text(error.get("event_id")),
+        _word(error.get("param")),
+        _word(error.get("event_id")),
     )
 
 
 def _warning(event: dict[str, Any]) -> ModelWarning:
     warning = table(event.get("warning"))
-    return ModelWarning(text(warning.get("code")), text(warning.get("message")), text(warning.get("param")))
+    return ModelWarning(_word(warning.get("code")), text(warning.get("message")), _word(warning.get("param")))
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], ServerEvent]] = {

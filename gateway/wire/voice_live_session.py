@@ -105,7 +105,7 @@ def read_session(session: dict[str, Any]) -> SessionUpdated:
         text(session.get("id")),
         _input_format(session),
         _OUTPUT_FORMATS.get(text(session.get("output_audio_format")).replace("-", "_")),
-        expires_at if isinstance(expires_at, int) else None,
+        expires_at if isinstance(expires_at, int) and not isinstance(expires_at, bool) else None,
         session,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -16,7 +16,7 @@ from gateway.simulator.load.plan import LoadPlan
 from gateway.simulator.load.proc import Cores, Reading, read_process
 from gateway.simulator.load.result import Load, Result, count_failures
 from gateway.simulator.load.samples import spread
-from gateway.simulator.load.scrape import LOOP_LAG, Buckets, scrape
+from gateway.simulator.load.scrape import LOOP_LAG, histogram, scrape
 from gateway.simulator.load.subject import FarSides, Subject
 
 WARM_UP_S = 1.5
@@ -37,7 +37,8 @@ class Edge:
 
     process: Reading
     generator: Reading
-    metrics: dict[str, Buckets] = field(default_factory=dict)
+    metrics: str
+    """as scraped; empty where the subject tells nothing"""
 
 
 class Run:
@@ -74,11 +75,12 @@ class Run:
         idle = read_process(subject.pid, ends.clock())
         calls = await self._ramp(ends, subject)
         await asyncio.sleep(SETTLE_S)
+        before = await _metrics(subject)
         ends.samples.open = True
-        first = await self._edge(ends, subject)
+        first = _edge(ends, subject, before)
         await self._watch(ends, subject)
-        last = await self._edge(ends, subject)
         ends.samples.open = False
+        last = _edge(ends, subject, await _metrics(subject))
         await ends.hang_up(calls)
         await asyncio.sleep(LAST_MESSAGES_S)
         for call in calls:
@@ -124,20 +126,17 @@ class Run:
                 raise ends.failed
             if ends.clock() >= scrape_at:
                 scrape_at += SCRAPE_EVERY_S
-                await self._metrics(subject)
+                await _metrics(subject)
 
-    async def _edge(self, ends: FarEnds, subject: Subject) -> Edge:
-        metrics = await self._metrics(subject)
-        now = ends.clock()
-        return Edge(read_process(subject.pid, now), read_process(os.getpid(), now), metrics)
 
-    @staticmethod
-    async def _metrics(subject: Subject) -> dict[str, Buckets]:
-        """Scraping is part of the load, as it is in life."""
-        if subject.metrics_url is None:
-            return {}
-        async with aiohttp.ClientSession() as http:
-            return await scrape(http, subject.metrics_url)
+def _edge(ends: FarEnds, subject: Subject, metrics: str) -> Edge:
+    now = ends.clock()
+    return Edge(read_process(subject.pid, now), read_process(os.getpid(), now), metrics)
+
+
+async def _metrics(subject: Subject) -> str:
+    """Scraping is part of the load, as it is in life."""
+    return "" if subject.metrics_url is None else await scrape(subject.metrics_url)
 
 
 def _result(subject: Subject, ends: FarEnds, calls: list[LoadCall], idle: Reading, edges: tuple[Edge, Edge]) -> Result:
@@ -146,7 +145,7 @@ def _result(subject: Subject, ends: FarEnds, calls: list[LoadCall], idle: Readin
     measured_s = last.process.at - first.process.at
     call_seconds = measured_s * len(calls)
     failures, failed_calls = count_failures([list(call.problems) for call in calls])
-    lag = last.metrics.get(LOOP_LAG)
+    lag = histogram(last.metrics, LOOP_LAG)
     process = _load(first.process, last.process)
     return Result(
         subject=subject.name,
@@ -169,8 +168,8 @@ def _result(subject: Subject, ends: FarEnds, calls: list[LoadCall], idle: Readin
         unknown_appends=samples.unknown_appends,
         failures=failures,
         failed_calls=failed_calls,
-        loop_lag_p99_s=None if lag is None else (lag - first.metrics[LOOP_LAG]).quantile_bound(0.99),
-        loop_lag_longest_s=None if lag is None else lag.quantile_bound(1.0),
+        loop_lag_p99_s=(lag - histogram(first.metrics, LOOP_LAG)).quantile_bound(0.99),
+        loop_lag_longest_s=lag.quantile_bound(1.0),
     )
 
 

@@ -34,26 +34,25 @@ class _Message(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 
 _decoder = msgspec.json.Decoder(_Message)
 
+FRAME_MS = round(FRAME_S * 1000)
 
-class StampClock:
-    """The time stamp of a frame, made anew only when its millisecond changes."""
 
-    def __init__(self) -> None:
-        self._millisecond = 0
-        self._text = b""
+class Stamps:
+    """Time stamps of one stream: those of a media clock, whatever the clock of this process does."""
 
-    def text(self, wall_s: float) -> bytes:
-        """ISO 8601 in UTC with milliseconds.
+    def __init__(self, begun_at: float) -> None:
+        """`begun_at`: seconds since the epoch."""
+        self._begun_ms = int(begun_at * 1000)
+        self._second = -1
+        self._prefix = b""
 
-        Args:
-            wall_s: seconds since the epoch.
-        """
-        millisecond = int(wall_s * 1000)
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            moment = datetime.fromtimestamp(millisecond / 1000, UTC)
-            self._text = moment.isoformat(timespec="milliseconds").removesuffix("+00:00").encode() + b"Z"
-        return self._text
+    def of(self, frame: int) -> bytes:
+        """ISO 8601 in UTC with milliseconds, of a frame counted from 0."""
+        second, millisecond = divmod(self._begun_ms + frame * FRAME_MS, 1000)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        return b"%b.%03dZ" % (self._prefix, millisecond)
 
 
 class Ear:
@@ -86,7 +85,7 @@ class Ear:
         if samples.open:
             samples.frames_down += 1
             samples.lateness.append(phase - self._best_phase)
-            samples.gaps += phase > self._first_at
+            samples.gaps += phase > self._first_at + FRAME_S
 
     def on_stop(self, now: float) -> None:
         """StopAudio has come."""
@@ -124,9 +123,9 @@ class PhoneLeg:
         self._bench = bench
         self._socket: MediaSocket | None = None
         self._ear = Ear(call, bench)
-        self._stamps = StampClock()
+        self._stamps = Stamps(time.time())
         self._frame_bytes = bench.plan.phone.frame_bytes
-        self._payload_length = len(pybase64.b64encode(bytes(self._frame_bytes)))
+        self._silence = pybase64.b64encode(bytes(self._frame_bytes)).decode()
         raw_id = f"4:{call.caller}".encode()
         self._frames = [
             b'","participantRawID":"%s","data":"%s","silent":false}}'
@@ -166,7 +165,7 @@ class PhoneLeg:
         if socket is None or socket.closed or call.over:
             return
         frame = self._frames[len(call.sent_at) % NUMBERS]
-        stamp = self._stamps.text(time.time())
+        stamp = self._stamps.of(len(call.sent_at))
         call.sent_at.append(self._bench.clock())
         await socket.send_frame(b'{"kind":"AudioData","audioData":{"timestamp":"' + stamp + frame, WSMsgType.TEXT)
 
@@ -175,14 +174,17 @@ class PhoneLeg:
         message = _decoder.decode(data)
         match message.kind:
             case "AudioData" if message.audio_data is not None:
-                if len(message.audio_data.data) == self._payload_length:
-                    self._ear.on_frame(now)
-                else:
-                    self._call.failed("frame_of_wrong_length")
+                self._on_audio(message.audio_data.data, now)
             case "StopAudio":
                 self._ear.on_stop(now)
             case _:
                 self._call.failed("unknown_message")
+
+    def _on_audio(self, payload: str, now: float) -> None:
+        if len(payload) != len(self._silence):
+            self._call.failed("frame_of_wrong_length")
+        elif payload != self._silence:  # silence sent ahead of the first word is no part of what is said
+            self._ear.on_frame(now)
 
     def _metadata(self) -> bytes:
         fmt = self._bench.plan.phone

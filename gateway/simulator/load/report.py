@@ -62,7 +62,7 @@ def _rows(results: list[Result]) -> Iterator[Row]:
     yield _spread_row("uplink added, ms", [r.uplink for r in results], "< 1 / 5 / 10")
     yield _spread_row("downlink first frame, ms", [r.downlink for r in results], "")
     yield _spread_row("downlink frame lateness, ms", [r.lateness for r in results], "p99 < 5")
-    yield _row("frames late at the ear, %", [r.gap_share * 100 for r in results], ".3f", "", ratio=False)
+    yield _row("frames too late to play, %", [r.gap_share * 100 for r in results], ".3f", "", ratio=False)
     yield _spread_row("barge-in to StopAudio, ms", [r.barge_in for r in results], "")
     memory = [r.memory_per_call_bytes / MIB for r in results]
     yield _row("memory per call, MiB", memory, ".2f", "0.3 + queued audio", ratio=False)
@@ -92,10 +92,8 @@ def _spread_row(name: str, spreads: list[Spread], target: str) -> Row:
     return Row(name, tuple(texts), "", target)
 
 
-def _at_most(p99_s: float | None, longest_s: float | None) -> str:
-    if p99_s is None or longest_s is None:
-        return NOTHING
-    return f"<= {p99_s * MS:g} / {longest_s * MS:g}"
+def _at_most(p99_s: float, longest_s: float) -> str:
+    return NOTHING if math.isnan(p99_s) else f"<= {p99_s * MS:g} / {longest_s * MS:g}"
 
 
 def _remarks(results: list[Result]) -> Iterator[str]:

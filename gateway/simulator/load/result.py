@@ -49,9 +49,9 @@ class Result:
     failures: dict[str, int]
     """calls by what went wrong; a call may stand in several lines"""
     failed_calls: int
-    loop_lag_p99_s: float | None
-    """upper bound of the bucket, while measured; None where the subject tells nothing"""
-    loop_lag_longest_s: float | None
+    loop_lag_p99_s: float
+    """upper bound of the bucket, while measured; not a number where the subject tells nothing"""
+    loop_lag_longest_s: float
     """the same over the whole run, call set-up included"""
 
     @property

@@ -32,7 +32,7 @@ class Samples:
     frames_down: int = 0
     deltas: int = 0
     gaps: int = 0
-    """frames that came after a phone which plays from the first frame on would have needed them"""
+    """frames that came too late for a phone network that plays a spurt one frame after it began"""
     unknown_appends: int = 0
     """appends that hold something else than the next frame of a call"""
 

@@ -10,7 +10,6 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 LOOP_LAG = "gateway_event_loop_lag_seconds"
-TICKER = "gateway_ticker_lateness_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +29,21 @@ class Buckets:
         return next(bound for bound, count in sorted(self.counts.items()) if count >= share * total)
 
 
-async def scrape(http: aiohttp.ClientSession, url: str) -> dict[str, Buckets]:
-    """The histograms without labels, by name.
+async def scrape(url: str) -> str:
+    """The text, not parsed: that takes as long as sending some hundred frames, and they would wait for it.
 
     Raises:
         aiohttp.ClientError: there was no answer.
     """
-    async with http.get(url) as response:
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
         response.raise_for_status()
-        text = await response.text()
-    found = {}
+        return await response.text()
+
+
+def histogram(text: str, name: str) -> Buckets:
+    """One histogram without labels out of a scrape; empty if it is not in it."""
     for family in text_string_to_metric_families(text):
-        if family.type == "histogram":
-            counts = {
-                float(sample.labels["le"]): sample.value
-                for sample in family.samples
-                if sample.name.endswith("_bucket") and sample.labels.keys() == {"le"}
-            }
-            found[family.name] = Buckets(counts)
-    return found
+        if family.name == name:
+            counts = {float(s.labels["le"]): s.value for s in family.samples if s.name == f"{name}_bucket"}
+            return Buckets(counts)
+    return Buckets({})
