@@ -77,7 +77,7 @@ def _is_greeting(item: GeneratedItem, notes: Notes, session: SessionRecord | Non
     return session is None or item.first_sent_at is None or notes.since_ring(item.first_sent_at) < first_turn_s
 
 
-def _generated(item: GeneratedItem, greeting: bool, notes: Notes, session: SessionRecord | None) -> Source:  # noqa: FBT001
+def _generated(item: GeneratedItem, greeting: bool, notes: Notes, session: SessionRecord | None) -> Source:
     first_audio_s = notes.first_at("item.first_audio", item_id=item.item_id)
     if first_audio_s is None and item.first_sent_at is not None:
         first_audio_s = notes.since_ring(item.first_sent_at)

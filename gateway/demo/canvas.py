@@ -88,7 +88,8 @@ class Canvas:
 
     def text_width(self, text: str, size: float = style.BODY_PX, *, bold: bool = False) -> float:
         """Of one line, in pixels."""
-        width, _, _ = self._agg.get_renderer().get_text_width_height_descent(text, _font(size, bold=bold), False)  # noqa: FBT003 - matplotlib's signature
+        renderer = self._agg.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib has no types here
+        width, _, _ = renderer.get_text_width_height_descent(text, _font(size, bold=bold), False)
         return float(width)
 
     def text(  # noqa: PLR0913 - a text has this many properties
@@ -140,10 +141,10 @@ class Canvas:
         width: float = 1.2,
         dashed: bool = False,
     ) -> None:
-        across, down = zip(*points, strict=True)
+        across, down = [x for x, _ in points], [y for _, y in points]
         dashes = (0, (4, 3)) if dashed else "solid"
-        style_of = {"color": color, "linewidth": width, "linestyle": dashes, "solid_capstyle": "butt"}
-        self._axes.plot(across, down, zorder=self._next(), **style_of)
+        (drawn,) = self._axes.plot(across, down, color=color, linewidth=width, zorder=self._next())
+        drawn.set(linestyle=dashes, solid_capstyle="butt")
 
     def wave(  # noqa: PLR0913 - where, what, and how it looks
         self,
@@ -161,13 +162,12 @@ class Canvas:
         across, level = envelope(axis, samples, at_s, full)
         if not len(across):
             return
-        look = (
-            {"facecolor": "#F4F4F4", "edgecolor": style.GHOST, "hatch": style.HATCH, "linewidth": 0.9}
-            if ghost
-            else {"facecolor": color, "edgecolor": color, "linewidth": 0.4}
-        )
         reach = np.maximum(level * half, 2.0 if ghost else 0.6)
-        self._axes.fill_between(across, middle - reach, middle + reach, zorder=self._next(), **look)
+        shape = self._axes.fill_between(across, middle - reach, middle + reach, zorder=self._next())
+        if ghost:
+            shape.set(facecolor=style.GHOST_GROUND, edgecolor=style.GHOST, hatch=style.HATCH, linewidth=0.9)
+        else:
+            shape.set(facecolor=color, edgecolor=color, linewidth=0.4)
 
     def steps(self, across: Sequence[float], down: Sequence[float], ground: float, color: str, *, fill: float) -> None:
         """A filled curve over the line y = `ground`."""
@@ -194,8 +194,9 @@ def envelope(axis: TimeAxis, samples: Int16Array, at_s: float, full: float) -> t
         return np.empty(0), np.empty(0)
     edges = np.linspace(first, last, count + 1).astype(np.int64)
     peaks = np.maximum.reduceat(np.abs(samples[:last].astype(np.float64)), edges[:-1]) / full
-    across = axis.x(at_s + first / TRACK_HZ) + np.arange(count)
-    return across, 0.93 * np.minimum(1.0, peaks) ** 0.7
+    across: Floats = axis.x(at_s + first / TRACK_HZ) + np.arange(count, dtype=np.float64)
+    level: Floats = 0.93 * np.minimum(1.0, peaks) ** 0.7
+    return across, level
 
 
 def _font(size: float, *, bold: bool) -> FontProperties:

@@ -6,13 +6,11 @@ truth of the phone twin; what the gateway or the model service believed stands b
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from gateway.audio.pcm import Int16Array
+from gateway.demo.plain import plain
 
 TRACK_HZ = 16000
 """Rate of all sound in here."""
@@ -206,6 +204,8 @@ class BargeIn:
     believed_ms: float
     words_heard: str
     words_unheard: str
+    words_heard_estimate: str | None
+    """as the bridge told them apart"""
 
     @property
     def stop_ms(self) -> int | None:
@@ -273,44 +273,8 @@ class DemoRecord:
 
     def to_json(self) -> dict[str, Any]:
         """call.json: everything but the sound."""
-        meta = {f.name: getattr(self.meta, f.name) for f in dataclasses.fields(self.meta) if f.name != "clip_sounds"}
-        return {"units": "times end in _s: seconds since the ring; durations end in _ms", "meta": meta} | {
-            f.name: _plain(getattr(self, f.name))
-            for f in dataclasses.fields(self)
-            if f.name != "meta" and "track" not in f.name
-        }
-
-
-_DERIVED = (
-    "text",
-    "text_heard",
-    "text_unheard",
-    "end_s",
-    "stages_ms",
-    "wait_ms",
-    "answered",
-    "stop_ms",
-    "talked_over_ms",
-)
-"""Properties worth standing in the file beside the fields."""
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses to objects, times rounded to a tenth of a millisecond, sound left out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f.name for f in dataclasses.fields(value)]
-        derived = [
-            name for name in _DERIVED if name not in fields and isinstance(getattr(type(value), name, None), property)
-        ]
-        plain = {name: getattr(value, name) for name in [*fields, *derived]}
-        return {name: _plain(each) for name, each in plain.items() if name != "samples"}
-    if isinstance(value, float | np.floating):
-        return round(float(value), 4)
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
+        facts: dict[str, Any] = plain(self)
+        return {"units": "_s: seconds since the ring, or a length in seconds; _ms: a length in milliseconds"} | facts
 
 
 def _between_ms(earlier: float | None, later: float | None) -> int | None:

@@ -63,7 +63,7 @@ def draw_ghost_names(canvas: Canvas, axis: TimeAxis, y: float, record: DemoRecor
     for item in record.items:
         for ghost in item.ghosts:
             text = f"{ghost.length_ms:,.0f} ms generated and never heard"
-            x = axis.x(ghost.at_s) + 2
+            x = axis.x(max(axis.t0, ghost.at_s)) + 2
             if x >= free_from and x + canvas.text_width(text, style.SMALL_PX) <= axis.x1:
                 free_from = canvas.text(x, y, text, size=style.SMALL_PX, color=style.GHOST).x1 + 10
 
@@ -74,14 +74,12 @@ def draw_cut(canvas: Canvas, axis: TimeAxis, box: Box, barge_in: BargeIn) -> Non
     canvas.line([(x, box.y0 - 4), (x, box.y1 + 4)], style.ALERT, width=2.4)
 
 
-def draw_seconds(canvas: Canvas, axis: TimeAxis, y: float, rows: tuple[Box, ...]) -> None:
-    """The ruler below, and faint lines every five seconds through `rows`."""
+def draw_seconds(canvas: Canvas, axis: TimeAxis, y: float) -> None:
+    """The ruler."""
     canvas.line([(axis.x0, y), (axis.x1, y)], style.SOFT, width=1.2)
     for second in range(int(axis.t1) + 1):
         x = axis.x(second)
         major = second % 5 == 0
         canvas.line([(x, y), (x, y + (8 if major else 4))], style.SOFT, width=1.2)
         if major:
-            for row in rows:
-                canvas.line([(x, row.y0), (x, row.y1)], style.RULE, width=0.6)
             canvas.text(x, y + 25, f"{second} s", size=style.SMALL_PX, color=style.SOFT, align="center")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from gateway.demo import style
 from gateway.demo.canvas import Box, Canvas, TimeAxis, loudest
@@ -11,11 +13,14 @@ from gateway.demo.lanes import draw_cut, draw_ghosts
 
 _ROW = 26.0
 _PAD = 14.0
+_LONGEST_S = 0.8
+"""A bridge that does not stop would make the lens as long as the call."""
+Moment: TypeAlias = tuple[str, float, str, str]
 
 
-def draw_frame(canvas: Canvas, box: Box, title: str, main: TimeAxis, span: tuple[float, float], foot: float) -> None:
-    """The frame of a lens and the rays from it to its place on the main axis at height `foot`."""
-    left, right = main.x(span[0]), max(main.x(span[1]), main.x(span[0]) + 2)
+def draw_frame(canvas: Canvas, box: Box, title: str, below: Box) -> None:
+    """The frame of a lens, and the rays from it to the top of what it enlarges."""
+    left, right, foot = below.x0, below.x1, below.y0
     canvas.polygon([(box.x0, box.y1), (box.x1, box.y1), (right, foot), (left, foot)], style.FAINT, alpha=0.9)
     canvas.line([(box.x0, box.y1), (left, foot)], style.RULE, width=1.0)
     canvas.line([(box.x1, box.y1), (right, foot)], style.RULE, width=1.0)
@@ -78,10 +83,10 @@ def _draw_band(canvas: Canvas, axis: TimeAxis, box: Box, set_up: SetUp, record: 
 
 
 def barge_in_span(barge_in: BargeIn) -> tuple[float, float]:
-    """From before the first sound of the caller to after the last of the agent."""
+    """From before the first sound of the caller to after the last of the agent, where that comes soon enough."""
     begin = min(barge_in.onset_s, barge_in.speech_started_s or barge_in.onset_s)
-    length = max(0.35, barge_in.silence_s - begin)
-    return begin - 0.45 * length, barge_in.silence_s + 1.25 * length
+    length = min(max(0.35, barge_in.silence_s - begin), _LONGEST_S)
+    return begin - 0.45 * length, begin + 2.25 * length
 
 
 def draw_barge_in(canvas: Canvas, box: Box, record: DemoRecord, barge_in: BargeIn) -> TimeAxis:
@@ -101,27 +106,30 @@ def draw_barge_in(canvas: Canvas, box: Box, record: DemoRecord, barge_in: BargeI
             axis, (lane.y0 + lane.y1) / 2, lane.height / 2, track, record.answered_s, color, full=loudest(track)
         )
     draw_cut(canvas, axis, dataclasses.replace(agent, y0=agent.y0 + 4, y1=agent.y1 - 4), barge_in)
-    _draw_moments(canvas, axis, box.y0 + 42, agent.y1, barge_in, record)
+    _draw_moments(canvas, axis, (box.y0 + 42, agent.y1), barge_in_moments(barge_in, record))
     _draw_words(canvas, axis, agent.y1 + 25, record, barge_in)
     _draw_scale(canvas, axis, box)
     return axis
 
 
-def _draw_moments(
-    canvas: Canvas, axis: TimeAxis, top: float, bottom: float, barge_in: BargeIn, record: DemoRecord
-) -> None:
+def _draw_moments(canvas: Canvas, axis: TimeAxis, span: tuple[float, float], moments: Sequence[Moment]) -> None:
     """The first moment on the top row: no line runs through another's words."""
-    for row, (name, at, since_ms, color) in enumerate(barge_in_moments(barge_in, record)):
+    top, bottom = span
+    for row, (name, at, since_ms, color) in enumerate(moments):
         x, y = axis.x(at), top + _ROW * row + 15
+        if not axis.holds(at):
+            later = f"{since_ms}  {name}  \u2192"
+            canvas.text(axis.x1 - _PAD, y, later, size=style.SMALL_PX, color=color, bold=True, align="right")
+            continue
         canvas.line([(x, y - 13), (x, bottom)], color, width=1.8)
         end = canvas.text(x + 7, y, since_ms, size=style.SMALL_PX, color=color, bold=True).x1
         canvas.text(end + 8, y, name, size=style.SMALL_PX)
 
 
-def barge_in_moments(barge_in: BargeIn, record: DemoRecord) -> list[tuple[str, float, str, str]]:
+def barge_in_moments(barge_in: BargeIn, record: DemoRecord) -> list[Moment]:
     """Name, time, what to write of the time, and colour."""
     ears = barge_in.onset_estimate_s
-    own = "" if ears is None else f" (the gateway's own ears: {(ears - barge_in.onset_s) * 1000:+.0f} ms)"
+    own = "" if ears is None else f" (the gateway's own ears: {round((ears - barge_in.onset_s) * 1000):+d} ms)"
     delay = record.meta.far_end_delay_ms
     far = "" if delay is None else f", far-end delay of {delay:.0f} ms included"
     moments = [(f"caller's onset{own}", barge_in.onset_s, f"{barge_in.onset_s:.2f} s", style.CALLER)]
@@ -132,7 +140,7 @@ def barge_in_moments(barge_in: BargeIn, record: DemoRecord) -> list[tuple[str, f
         (f"silence at the ear{far}", barge_in.silence_s, style.AGENT),
     ):
         if at is not None:
-            moments.append((name, at, f"+{(at - before) * 1000:.0f} ms", color))
+            moments.append((name, at, f"+{max(0, round((at - before) * 1000)):,} ms", color))
             before = at
     return moments
 

@@ -83,10 +83,17 @@ def _script_json(data: dict[str, Any]) -> str:
 
 
 def _turns_table(record: DemoRecord) -> str:
-    head = (
-        "turn|caller said|agent answered|caller's last sound|end of turn|first audio|first heard|the caller waited"
-        "|our estimate"
-    ).split("|")
+    head = [
+        "turn",
+        "caller said",
+        "agent answered",
+        "caller's last sound",
+        "end of turn",
+        "first audio",
+        "first heard",
+        "the caller waited",
+        "the gateway's estimate",
+    ]
     rows = "".join(_turn_row(record, turn) for turn in record.turns)
     return f"<table><thead><tr>{_heads(head, text={1, 2})}</tr></thead><tbody>{rows}</tbody></table>"
 
@@ -124,7 +131,16 @@ def _words_html(item: AgentItem) -> str:
 def _interruptions_table(record: DemoRecord) -> str:
     if not record.barge_ins:
         return ""
-    head = "turn|onset|speech_started|StopAudio|silence at the ear|truncated at|really heard|never heard".split("|")
+    head = [
+        "turn",
+        "onset",
+        "speech_started",
+        "StopAudio",
+        "silence at the ear",
+        "truncated at",
+        "really heard",
+        "never heard",
+    ]
     rows = "".join(_interruption_row(record, barge_in) for barge_in in record.barge_ins)
     table = f"<table><thead><tr>{_heads(head, text=set())}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<h2>Interruptions</h2><div class="scroll">{table}</div>'
@@ -148,7 +164,7 @@ def _interruption_row(record: DemoRecord, barge_in: BargeIn) -> str:
 
 
 def _heads(names: list[str], *, text: set[int]) -> str:
-    return "".join(f'<th{" class=text" if i in text else ""}>{html.escape(n)}</th>' for i, n in enumerate(names))
+    return "".join(f"<th{' class=text' if i in text else ''}>{html.escape(n)}</th>" for i, n in enumerate(names))
 
 
 def _ms(ms: int | None, *, sign: str = "") -> str:

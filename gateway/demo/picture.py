@@ -44,6 +44,21 @@ class Geometry:
     labels: tuple[Label, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The picture from top to bottom, under the lenses."""
+
+    caller: Box
+    response: Box
+    agent: Box
+    caller_words: Box
+    agent_words: Box
+    lead: Box
+    ptu: Box
+    end_y: float
+    """of the ruler"""
+
+
 def draw(record: DemoRecord, path: Path) -> Geometry:
     """Draw the picture of a call as a PNG.
 
@@ -55,37 +70,47 @@ def draw(record: DemoRecord, path: Path) -> Geometry:
     ruler = Canvas(style.WIDTH_PX, 100)
     callers = place_blocks(ruler, axis, caller_blocks(record))
     agents = place_blocks(ruler, axis, agent_blocks(record))
-    caller_words, agent_words = height_of(callers), height_of(agents)
-    lanes_top = _LENS_TOP + _LENS_HEIGHT + _RAYS
-    caller = Box(_LEFT, lanes_top, _RIGHT, lanes_top + 104)
-    response = Box(_LEFT, caller.y1, _RIGHT, caller.y1 + 76)
-    agent = Box(_LEFT, response.y1, _RIGHT, response.y1 + 124)
-    words_top = agent.y1 + 32
-    lead_top = words_top + caller_words + agent_words + 18
-    lead = Box(_LEFT, lead_top, _RIGHT, lead_top + 62)
-    ptu = Box(_LEFT, lead.y1 + 14, _RIGHT, lead.y1 + 76)
-    height = round(ptu.y1 + 88)
+    rows = _rows(height_of(callers), height_of(agents), strips=bool(record.lead or record.ptu))
+    height = round(rows.end_y + 80)
 
     canvas = Canvas(style.WIDTH_PX, height)
     _draw_header(canvas, record)
-    views = _draw_lenses(canvas, axis, record, lanes_top)
-    draw_caller(canvas, axis, caller, record)
-    draw_agent(canvas, axis, agent, record)
-    draw_ghost_names(canvas, axis, agent.y1 + 22, record)
+    views = _draw_lenses(canvas, axis, record, rows.caller.y0)
+    draw_caller(canvas, axis, rows.caller, record)
+    draw_agent(canvas, axis, rows.agent, record)
+    draw_ghost_names(canvas, axis, rows.agent.y1 + 22, record)
     for barge_in in record.barge_ins:
         if barge_in.words_unheard:
-            draw_cut(canvas, axis, agent, barge_in)
-    draw_responses(canvas, axis, response, record)
-    words = draw_blocks(canvas, words_top, callers, style.CALLER)
-    words += draw_blocks(canvas, words_top + caller_words + 6, agents, style.AGENT)
-    draw_lead(canvas, axis, lead, record.lead)
-    draw_seconds(canvas, axis, ptu.y1 + 8, (response,))
-    draw_ptu(canvas, axis, ptu, record.ptu, record.meta.ptu_units)
-    _draw_names(canvas, caller, response, agent, words_top, caller_words, lead, ptu)
+            draw_cut(canvas, axis, rows.agent, barge_in)
+    draw_responses(canvas, axis, rows.response, record)
+    words = draw_blocks(canvas, rows.caller_words.y0, callers, style.CALLER)
+    words += draw_blocks(canvas, rows.agent_words.y0, agents, style.AGENT)
+    if record.lead or record.ptu:
+        draw_lead(canvas, axis, rows.lead, record.lead)
+        draw_ptu(canvas, axis, rows.ptu, record.ptu, record.meta.ptu_units)
+    draw_seconds(canvas, axis, rows.end_y)
+    _draw_names(canvas, rows, strips=bool(record.lead or record.ptu))
     _draw_footer(canvas, record, height)
     canvas.save(path)
-    whole = View(axis, lanes_top, ptu.y1 + 8)
+    whole = View(axis, rows.caller.y0, rows.end_y)
     return Geometry(canvas.width, canvas.height, (whole, *views), tuple(words), tuple(canvas.labels))
+
+
+def _rows(caller_words: float, agent_words: float, *, strips: bool) -> _Rows:
+    """`strips`: the two at the bottom have something to show; a bridge without notes has neither."""
+    caller = _below(_LENS_TOP + _LENS_HEIGHT + _RAYS, 104)
+    response = _below(caller.y1, 76)
+    agent = _below(response.y1, 124)
+    first_words = _below(agent.y1 + 32, caller_words)
+    more_words = _below(first_words.y1 + 6, agent_words)
+    lead = _below(more_words.y1 + 18, 62)
+    ptu = _below(lead.y1 + 14, 62)
+    end_y = (ptu.y1 if strips else more_words.y1) + 8
+    return _Rows(caller, response, agent, first_words, more_words, lead, ptu, end_y)
+
+
+def _below(top: float, height: float) -> Box:
+    return Box(_LEFT, top, _RIGHT, top + height)
 
 
 def _draw_header(canvas: Canvas, record: DemoRecord) -> None:
@@ -116,27 +141,34 @@ def headline(record: DemoRecord) -> list[str]:
 def _draw_lenses(canvas: Canvas, axis: TimeAxis, record: DemoRecord, foot: float) -> list[View]:
     bottom = _LENS_TOP + _LENS_HEIGHT
     set_up = Box(30, _LENS_TOP, 30 + _SET_UP_WIDTH, bottom)
-    draw_frame(canvas, set_up, "Ring, answer and greeting", axis, set_up_span(record), foot)
+    draw_frame(canvas, set_up, "Ring, answer and greeting", _enlarged(axis, set_up_span(record), foot))
     views = [View(draw_set_up(canvas, set_up, record), _LENS_TOP + 42, _LENS_TOP + 76)]
     for barge_in in record.barge_ins[:1]:
         box = Box(set_up.x1 + _LENS_GAP, _LENS_TOP, _RIGHT, bottom)
         title = f"The interruption in turn {barge_in.turn}"
-        draw_frame(canvas, box, title, axis, barge_in_span(barge_in), foot)
+        draw_frame(canvas, box, title, _enlarged(axis, barge_in_span(barge_in), foot))
         views.append(View(draw_barge_in(canvas, box, record, barge_in), bottom - 140, bottom - 36))
     return views
 
 
-def _draw_names(  # noqa: PLR0913 - one place for every row
-    canvas: Canvas, caller: Box, response: Box, agent: Box, words_top: float, caller_words: float, lead: Box, ptu: Box
-) -> None:
-    draw_lane_name(canvas, (caller.y0 + caller.y1) / 2, "Caller", style.CALLER, below="as spoken")
-    draw_lane_name(canvas, (response.y0 + response.y1) / 2 - 2, "Wait", style.INK, below="ms")
-    draw_lane_name(canvas, (agent.y0 + agent.y1) / 2, "Agent", style.AGENT, below="as heard")
-    draw_lane_name(canvas, words_top + 20, "Caller", style.CALLER)
-    draw_lane_name(canvas, words_top + caller_words + 26, "Agent", style.AGENT)
-    for box, name, unit in ((lead, "Lead", "ms"), (ptu, "PTU", "%")):
-        canvas.text(88, (box.y0 + box.y1) / 2, name, size=style.HEAD_PX, bold=True, align="right")
-        canvas.text(88, (box.y0 + box.y1) / 2 + 21, unit, size=style.SMALL_PX, color=style.SOFT, align="right")
+def _enlarged(axis: TimeAxis, span: tuple[float, float], foot: float) -> Box:
+    """What a lens shows, as a place at the top of the lanes."""
+    return Box(axis.x(max(0.0, span[0])), foot, axis.x(min(axis.t1, span[1])), foot)
+
+
+def _draw_names(canvas: Canvas, rows: _Rows, *, strips: bool) -> None:
+    draw_lane_name(canvas, _middle(rows.caller), "Caller", style.CALLER, below="as spoken")
+    draw_lane_name(canvas, _middle(rows.response) - 2, "Wait", style.INK, below="ms")
+    draw_lane_name(canvas, _middle(rows.agent), "Agent", style.AGENT, below="as heard")
+    draw_lane_name(canvas, rows.caller_words.y0 + 20, "Caller", style.CALLER)
+    draw_lane_name(canvas, rows.agent_words.y0 + 20, "Agent", style.AGENT)
+    for row, name, unit in ((rows.lead, "Lead", "ms"), (rows.ptu, "PTU", "%")) if strips else ():
+        canvas.text(88, _middle(row), name, size=style.HEAD_PX, bold=True, align="right")
+        canvas.text(88, _middle(row) + 21, unit, size=style.SMALL_PX, color=style.SOFT, align="right")
+
+
+def _middle(row: Box) -> float:
+    return (row.y0 + row.y1) / 2
 
 
 def _draw_footer(canvas: Canvas, record: DemoRecord, height: float) -> None:

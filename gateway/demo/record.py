@@ -28,6 +28,8 @@ from gateway.simulator.voice_live.record import SessionRecord
 
 __all__ = ["CallMeta", "DemoRecord", "build_record"]
 
+_NOTICED_S = 2.0
+"""Turn detection that takes longer has heard something else."""
 _SAME_TURN_S = 0.15
 """A decision of the service this long before the caller's onset still belongs to the turn before."""
 
@@ -114,7 +116,7 @@ def _set_up(call: CallRecord, notes: Notes, items: list[AgentItem], started_at: 
 
 def _turns(utterances: tuple[Utterance, ...], items: list[AgentItem], notes: Notes) -> tuple[Turn, ...]:
     begins = [utterance.onset_s - _SAME_TURN_S for utterance in utterances]
-    ends = [*begins[1:], float("inf")]
+    ends = [*begins[1:], float("inf")][: len(begins)]
     return tuple(
         _turn(utterance, begin, end, items, notes)
         for utterance, begin, end in zip(utterances, begins, ends, strict=True)
@@ -162,7 +164,7 @@ def _sounding(item: AgentItem, at_s: float) -> bool:
 
 
 def _barge_in(utterance: Utterance, item: AgentItem, notes: Notes, heard: Heard) -> BargeIn:
-    began = [turn.started_s for turn in notes.turns if turn.started_s >= utterance.onset_s]
+    began = [turn.started_s for turn in notes.turns if 0 <= turn.started_s - utterance.onset_s < _NOTICED_S]
     within = [at for at in notes.caller_onsets if abs(at - utterance.onset_s) < _SAME_TURN_S]
     stops = [at for at in heard.stops if at >= utterance.onset_s and began and abs(at - began[0]) < 1.0]
     at_onset_ms = sum(max(0.0, min(piece.end_s, utterance.onset_s) - piece.at_s) * 1000 for piece in item.pieces)
@@ -180,4 +182,5 @@ def _barge_in(utterance: Utterance, item: AgentItem, notes: Notes, heard: Heard)
         believed_ms=item.believed_ms,
         words_heard=item.text_heard,
         words_unheard=item.text_unheard,
+        words_heard_estimate=(notes.first("item.truncated", item_id=item.item_id) or {}).get("text_heard"),
     )

@@ -10,6 +10,7 @@ CALLER = "#0072B2"
 AGENT = "#00805D"
 """Okabe and Ito's bluish green, darker, so that text in it has contrast on white"""
 GHOST = "#6F6F6F"
+GHOST_GROUND = "#F4F4F4"
 ALERT = "#C44601"
 """interruptions, cuts, and what went wrong"""
 STAGES = ("#5AA9DC", "#E69F00", "#B5679A")

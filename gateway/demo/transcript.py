@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.demo import style
 from gateway.demo.canvas import Box, Canvas, TimeAxis
@@ -79,7 +80,7 @@ def place_blocks(canvas: Canvas, axis: TimeAxis, blocks: Sequence[Block]) -> lis
     placed: list[PlacedBlock] = []
     for block in reversed(blocks):
         left = axis.x(block.start_s)
-        lines = _wrap(canvas, block, lambda number, left=left: _room(left, number, placed, canvas.width))
+        lines = _wrap(canvas, block, partial(_room, left, placed, canvas.width))
         placed.insert(0, PlacedBlock(left, tuple(tuple(line) for line in lines), block.who))
     return placed
 
@@ -98,7 +99,8 @@ def draw_blocks(canvas: Canvas, top: float, placed: Sequence[PlacedBlock], color
     return found
 
 
-def _room(left: float, number: int, right_of: Sequence[PlacedBlock], width: int) -> float:
+def _room(left: float, right_of: Sequence[PlacedBlock], width: int, number: int) -> float:
+    """For line `number` of a block that begins at `left`."""
     in_the_way = [block.left for block in right_of if number <= len(block.lines)]
     return min([*in_the_way, width - 8.0]) - left - _INDENT - _GAP
 

@@ -70,7 +70,7 @@ def decode(data: bytes) -> ServerEvent:
     try:
         delta = _delta_decoder.decode(data)
     except msgspec.ValidationError:
-        return _decode_other(data)  # a `delta` or an id of another type; the event may still be one of ours
+        return _decode_other(data)  # a `delta` or an id of another type; another event may still be one of ours
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage("json") from error
     if delta.type not in _DELTAS:
@@ -87,7 +87,7 @@ def decode(data: bytes) -> ServerEvent:
 def _decode_other(data: bytes) -> ServerEvent:
     event = table(parse_json(data))
     kind = event.get("type")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or kind in _DELTAS:  # a delta comes here only with a field of a wrong type
         raise BadMessage("shape")
     reader = _READERS.get(kind)
     if reader is not None:

@@ -19,7 +19,7 @@ from gateway.simulator.load.samples import spread
 from gateway.simulator.load.scrape import LOOP_LAG, histogram, scrape
 from gateway.simulator.load.subject import FarSides, Subject
 
-WARM_UP_S = 1.5
+WARM_UP_S = 1.0
 """One call before the others: what a process loads once is not what a call costs."""
 REST_S = 0.5
 UP_S = 10.0

@@ -21,6 +21,8 @@ CONTEXT_BYTES = 6000
 """A recorded incomingCallContext has 5 to 9 kB."""
 IN_FLIGHT_FRAMES = 25
 """Half a second: what may be under way in the moment a call ends."""
+LATE_S = 0.1
+"""Audio that is no later than this is not missing; how late it is, is measured apart."""
 LOST_SHARE = 0.01
 """More audio than this missing of a call makes it a failure."""
 
@@ -96,7 +98,7 @@ class LoadCall:
             frames: how many came.
             now: nothing can be expected later than this.
         """
-        end_at = now if spurt.cut_at is None else min(now, spurt.cut_at)
+        end_at = (now if spurt.cut_at is None else min(now, spurt.cut_at)) - LATE_S
         playable_s = spurt.given_s if first_frame_at is None else min(spurt.given_s, end_at - first_frame_at)
         expected = max(0, int(playable_s / FRAME_S))
         self.expected_down += expected

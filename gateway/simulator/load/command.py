@@ -71,14 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
-    problem = _problem(args)
-    if problem is not None:
-        sys.stderr.write(f"gateway load: {problem}\n")
+    try:
+        extra = _checked(args)
+    except (ValueError, OSError, yaml.YAMLError) as error:
+        sys.stderr.write(f"gateway load: {error}\n")
         return 2
     plan = plan_of(args)
     available = os.sched_getaffinity(0)
     cores = share_cores(available, pinned=args.pin)
-    extra = {} if args.config is None else yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
     sys.stdout.write(f"{plan}\n")
     try:
         if cores.generator is not None:
@@ -131,14 +131,20 @@ def measure(plan: LoadPlan, cores: Cores, extra: Mapping[str, Any], *, with_floo
     return results
 
 
-def _problem(args: argparse.Namespace) -> str | None:
+def _checked(args: argparse.Namespace) -> dict[str, Any]:
+    """What `--config` holds; raises ValueError, OSError or YAMLError for what can not be used."""
     if not PROC.is_dir():
-        return "needs Linux: it reads what a process used from /proc"
+        raise ValueError("needs Linux: it reads what a process used from /proc")
     if not 0 < args.calls < MAX_CALLS:
-        return f"--calls must be between 1 and {MAX_CALLS - 1}"
+        raise ValueError(f"--calls must be between 1 and {MAX_CALLS - 1}")
     if not args.seconds > 0 or (args.ramp is not None and not args.ramp >= 0):
-        return "--seconds must be more than 0, and --ramp not less"
-    return None
+        raise ValueError("--seconds must be more than 0, and --ramp not less")
+    if args.json is not None and not args.json.parent.is_dir():
+        raise ValueError(f"--json: there is no folder {args.json.parent}")  # better said now than after the run
+    extra = {} if args.config is None else yaml.safe_load(args.config.read_text(encoding="utf-8"))
+    if not isinstance(extra, dict):
+        raise ValueError(f"{args.config} should be a mapping of sections")  # noqa: TRY004 - a user's file, not a type
+    return extra
 
 
 def _say(text: str) -> None:

@@ -99,7 +99,7 @@ class Dialogue:
         return (yield from self._turns((yield played_until + self._place() * TURNS_CALLER_S)))
 
     def _always(self, now: float) -> Story:
-        length_s = ALWAYS_ANSWER_S * (0.25 + 0.75 * self._place())
+        length_s = ALWAYS_ANSWER_S * (0.1 + 0.9 * self._place())
         while True:
             answer, now = yield from self._say(now, length_s, lambda k: max(0, k + 1 - ALWAYS_AHEAD) * DELTA_S)
             self._interrupt(answer, now)

@@ -94,7 +94,7 @@ class Relay:
             event = _model_decoder.decode(message.data)
             if event.type == "response.audio.delta":
                 self._queue += self._down.push(_samples(event.delta.encode())).tobytes()
-            elif event.type == "input_audio_buffer.speech_started" and self._read < len(self._queue):
+            elif event.type == "input_audio_buffer.speech_started":
                 self._queue.clear()
                 self._read = 0
                 if self.phone is not None:

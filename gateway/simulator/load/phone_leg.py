@@ -16,7 +16,7 @@ import pybase64
 from aiohttp import WSMsgType
 
 from gateway.audio.pcm import FRAME_S
-from gateway.simulator.load.calls import Bench, LoadCall
+from gateway.simulator.load.calls import LATE_S, Bench, LoadCall
 from gateway.simulator.load.dialogue import Spurt
 from gateway.simulator.load.marks import NUMBERS, marked_frame
 
@@ -66,6 +66,7 @@ class Ear:
         """StopAudio came for the present spurt"""
         self._frames = 0
         self._first_at: float | None = None
+        self._last_at = -math.inf
         self._best_phase = math.inf
 
     def on_frame(self, now: float) -> None:
@@ -79,6 +80,7 @@ class Ear:
             return
         if self._first_at is None:
             self._first_at = now
+        self._last_at = now
         phase = now - self._frames * FRAME_S
         self._best_phase = min(self._best_phase, phase)
         self._frames += 1
@@ -90,9 +92,12 @@ class Ear:
     def on_stop(self, now: float) -> None:
         """StopAudio has come."""
         spurt = self._spurt
-        if spurt is None or spurt.cut_at is None or self._stopped:
-            self._call.failed("stop_without_reason")
+        if spurt is None or self._stopped:
             return
+        if spurt.cut_at is None:
+            if self._frames * FRAME_S < spurt.given_s - LATE_S:
+                self._call.failed("stop_without_reason")
+            return  # nothing was left to stop: harmless
         self._stopped = True
         if self._samples.open:
             self._samples.barge_in.append(now - spurt.cut_at)
@@ -103,7 +108,7 @@ class Ear:
         if spurt is None:
             return
         self._call.close_spurt(spurt, self._first_at, self._frames, now)
-        if spurt.cut_at is not None and not self._stopped and now - spurt.cut_at > 1.0:
+        if spurt.cut_at is not None and not self._stopped and self._last_at > spurt.cut_at - LATE_S:
             self._call.failed("stop_missing")
 
     def _begin(self, spurt: Spurt, now: float) -> None:

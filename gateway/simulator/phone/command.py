@@ -68,7 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-async def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Serve the network and place the calls; the exit status."""
+    return asyncio.run(place_calls(args))
+
+
+async def place_calls(args: argparse.Namespace) -> int:
     """Place the calls; returns the exit code, 1 if a call failed and 2 if the arguments are wrong."""
     if "help" in args.switch:
         for name, default in switch_defaults():

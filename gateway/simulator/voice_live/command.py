@@ -60,6 +60,11 @@ def options_from(arguments: argparse.Namespace) -> TwinOptions:
     )
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the twin; the exit status."""
+    return asyncio.run(serve(arguments))
+
+
 async def serve(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.audio.wav import read_wav, write_wav
-from gateway.simulator.phone.command import DEVELOPMENT_KEY, add_arguments, run
+from gateway.simulator.phone.command import DEVELOPMENT_KEY, add_arguments, place_calls
 from gateway.simulator.virtual_time import virtual_time_runner
 
 
@@ -38,7 +38,7 @@ def run_against(gateway: Any, *words: str) -> int:
     async def main() -> int:
         runner = await gateway.start_up()
         try:
-            return await run(arguments("--events-url", gateway.url + "/events", "--port", str(port), *words))
+            return await place_calls(arguments("--events-url", gateway.url + "/events", "--port", str(port), *words))
         finally:
             await runner.cleanup()
 

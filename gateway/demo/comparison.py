@@ -1,0 +1,178 @@
+"""before-after.png: the same caller through other bridges and through the gateway, on one time axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.demo import style
+from gateway.demo.canvas import Box, Canvas, Label, TimeAxis
+from gateway.demo.facts import BargeIn, DemoRecord
+from gateway.demo.findings import find, rows
+from gateway.demo.lanes import draw_agent, draw_caller, draw_cut, draw_lane_name, draw_seconds
+
+_LEFT, _RIGHT = 150.0, 1970.0
+_TOP = 112.0
+_HEAD, _CALLER, _AGENT, _NOTES = 40.0, 84.0, 104.0, 94.0
+_PANEL_GAP = 22.0
+_NOTE_ROW = 27.0
+_TABLE_ROW = 36.0
+_LONG_WAIT_MS = 3000
+"""Silence after which a caller begins to say "hello?"; worth a remark."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonGeometry:
+    width: int
+    height: int
+    panels: tuple[Box, ...]
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    """Something to say about a moment of a call."""
+
+    at_s: float
+    text: str
+    bad: bool
+
+
+def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeometry:
+    """Draw several calls of the same caller, one below the other, and the measured difference.
+
+    Args:
+        calls: the gateway's own last; each is named by `meta.bridge`. At least two.
+        path: of the PNG.
+
+    Raises:
+        OSError: the file can not be written.
+    """
+    axis = TimeAxis(_LEFT, _RIGHT, 0.0, math.ceil(max(call.duration_s for call in calls)))
+    panel_height = _HEAD + _CALLER + 4 + _AGENT + _NOTES
+    panels = [_panel(number, panel_height) for number in range(len(calls))]
+    seconds_y = panels[-1].y1 + 4
+    table_top = seconds_y + 64
+    height = round(table_top + _TABLE_ROW * 6 + 56)
+    canvas = Canvas(style.WIDTH_PX, height)
+    canvas.text(30, 48, "The same caller, before and after", size=style.TITLE_PX, bold=True)
+    subtitle = "What each caller really heard: recorded at the ear, not taken from anybody's account of it."
+    canvas.text(30, 84, subtitle, size=style.HEAD_PX, color=style.SOFT)
+    for call, panel in zip(calls, panels, strict=True):
+        _draw_panel(canvas, axis, panel, call, is_ours=call is calls[-1])
+    draw_seconds(canvas, axis, seconds_y)
+    _draw_table(canvas, table_top, calls)
+    _draw_footer(canvas, calls, height)
+    canvas.save(path)
+    return ComparisonGeometry(canvas.width, canvas.height, tuple(panels), tuple(canvas.labels))
+
+
+def _panel(number: int, height: float) -> Box:
+    top = _TOP + number * (height + _PANEL_GAP)
+    return Box(_LEFT, top, _RIGHT, top + height)
+
+
+def _draw_panel(canvas: Canvas, axis: TimeAxis, panel: Box, call: DemoRecord, *, is_ours: bool) -> None:
+    color = style.AGENT if is_ours else style.ALERT
+    canvas.rect(Box(30, panel.y0 + 6, 36, panel.y1 - 10), color)
+    canvas.text(48, panel.y0 + 27, call.meta.bridge, size=style.HEAD_PX + 3, color=color, bold=True)
+    caller = Box(axis.x0, panel.y0 + _HEAD, axis.x1, panel.y0 + _HEAD + _CALLER)
+    agent = Box(axis.x0, caller.y1 + 4, axis.x1, caller.y1 + 4 + _AGENT)
+    draw_caller(canvas, axis, caller, call)
+    draw_agent(canvas, axis, agent, call)
+    for barge_in in call.barge_ins:
+        _draw_overlap(canvas, axis, Box(axis.x0, caller.y0, axis.x1, agent.y1), agent, barge_in)
+    end_x = axis.x(call.duration_s)
+    canvas.rect(Box(end_x, caller.y0, axis.x1, agent.y1), style.PAPER, alpha=0.8)
+    canvas.line([(end_x, caller.y0), (end_x, agent.y1)], style.SOFT, width=1.4)
+    draw_lane_name(canvas, (caller.y0 + caller.y1) / 2, "Caller", style.CALLER, below="as spoken")
+    draw_lane_name(canvas, (agent.y0 + agent.y1) / 2, "Agent", style.AGENT, below="as heard")
+    _draw_remarks(canvas, axis, agent.y1, remarks(call))
+
+
+def _draw_overlap(canvas: Canvas, axis: TimeAxis, both: Box, agent: Box, barge_in: BargeIn) -> None:
+    """From the caller's onset to the agent's silence, over both lanes."""
+    left, right = axis.x(barge_in.onset_s), axis.x(barge_in.silence_s)
+    canvas.rect(Box(left, both.y0, max(right, left + 2), both.y1), style.ALERT, alpha=0.16)
+    for x in (left, right):
+        canvas.line([(x, both.y0), (x, both.y1)], style.ALERT, width=1.4)
+    if barge_in.words_unheard:
+        draw_cut(canvas, axis, agent, barge_in)
+
+
+def remarks(call: DemoRecord) -> list[_Remark]:
+    """What there is to say about one call, in the order of time."""
+    findings, said = find(call), []
+    if findings.greeting_lost_ms:
+        words = f": “{findings.greeting_lost_words}”" if findings.greeting_lost_words else ""
+        said.append(_Remark(0.0, f"{findings.greeting_lost_ms:,.0f} ms of the greeting never heard{words}", bad=True))
+    elif call.greeting is not None and call.set_up.greeting_heard_s is not None:
+        said.append(_Remark(call.set_up.greeting_heard_s, "greeting heard whole", bad=False))
+    said += [remark for barge_in in call.barge_ins for remark in _on_interruption(barge_in)]
+    for turn in call.turns:
+        if turn.decided_s is None:
+            said.append(_Remark(turn.caller_end_s, "never answered: the end of the turn went unnoticed", bad=True))
+        elif not turn.answered:
+            said.append(_Remark(turn.caller_end_s, "never answered", bad=True))
+        elif turn.wait_ms is not None and turn.wait_ms > _LONG_WAIT_MS:
+            said.append(_Remark(turn.caller_end_s, f"waits {turn.wait_ms / 1000:.1f} s for an answer", bad=True))
+    if call.failure is not None:
+        said.append(_Remark(call.duration_s, call.failure, bad=True))
+    return sorted(said, key=lambda remark: remark.at_s)
+
+
+def _on_interruption(barge_in: BargeIn) -> list[_Remark]:
+    if barge_in.truncated_at_ms is None:
+        believed = (
+            f"the model believes {barge_in.believed_ms:,.0f} ms were heard; "
+            f"when interrupted it was {barge_in.heard_at_onset_ms:,.0f} ms"
+        )
+        over = f"talks on for {barge_in.talked_over_ms / 1000:.1f} s after the caller has interrupted"
+        return [_Remark(barge_in.onset_s, over, bad=True), _Remark(barge_in.onset_s, believed, bad=True)]
+    silent = f"silent {barge_in.talked_over_ms:,} ms after the caller's onset"
+    told = f"the model is told {barge_in.truncated_at_ms:,.0f} ms; {barge_in.heard_ms:,.0f} ms were heard"
+    return [_Remark(barge_in.onset_s, silent, bad=False), _Remark(barge_in.onset_s, told, bad=False)]
+
+
+def _draw_remarks(canvas: Canvas, axis: TimeAxis, top: float, said: Sequence[_Remark]) -> None:
+    """Each in the first row that has room, under its moment, moved left where the sheet ends."""
+    ends = [0.0, 0.0, 0.0]
+    for remark in said:
+        width = canvas.text_width(remark.text, style.BODY_PX, bold=remark.bad)
+        x = min(axis.x(remark.at_s), axis.x1 - width)
+        row = next((number for number, end in enumerate(ends) if end + 18 <= x), ends.index(min(ends)))
+        x = max(x, ends[row] + 18)
+        if x + width > axis.x1:
+            continue
+        color = style.ALERT if remark.bad else style.AGENT
+        ends[row] = canvas.text(x, top + 23 + _NOTE_ROW * row, remark.text, color=color, bold=remark.bad).x1
+
+
+def _draw_table(canvas: Canvas, top: float, calls: Sequence[DemoRecord]) -> None:
+    """What was measured; a column a call."""
+    after = find(calls[-1])
+    pairs = [rows(find(call), after) for call in calls[:-1]]
+    columns = [[before for _, before, _ in pair] for pair in pairs] + [[ours for _, _, ours in pairs[0]]]
+    names = [name for name, _, _ in pairs[0]]
+    edges = [_LEFT + 640 + number * (_RIGHT - _LEFT - 640) / len(columns) for number in range(len(columns))]
+    for x, call in zip(edges, calls, strict=True):
+        color = style.AGENT if call is calls[-1] else style.ALERT
+        room = (_RIGHT - edges[0]) / len(columns) - 34
+        size = min(1.0, room / canvas.text_width(call.meta.bridge, style.HEAD_PX, bold=True)) * style.HEAD_PX
+        canvas.text(x, top + 24, call.meta.bridge, size=size, color=color, bold=True)
+    for number, name in enumerate(names):
+        y = top + _TABLE_ROW * (number + 1)
+        canvas.line([(_LEFT, y), (_RIGHT, y)], style.RULE, width=0.8)
+        canvas.text(_LEFT, y + 25, name, size=style.HEAD_PX, color=style.INK)
+        for x, column in zip(edges, columns, strict=True):
+            same = column[number] == columns[-1][number]
+            color = style.AGENT if x == edges[-1] else style.SOFT if same else style.ALERT
+            canvas.text(x, y + 25, column[number], size=style.HEAD_PX, bold=True, color=color)
+
+
+def _draw_footer(canvas: Canvas, calls: Sequence[DemoRecord], height: float) -> None:
+    profiles = list(dict.fromkeys(call.profile for call in calls if call.profile))
+    parts = [*profiles, f"phone leg {calls[-1].meta.phone_format}", "offline twin: no cloud service took part"]
+    canvas.text(30, height - 18, "   ·   ".join(parts), size=style.BODY_PX, color=style.SOFT)

@@ -1,0 +1,58 @@
+"""What the callers of the demonstration do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.audio.wav import WavError, read_wav
+from gateway.simulator.phone import CallPlan, HangUp, PhoneSwitches, Say, Speech
+
+CASCADE_NUMBER = "+18005550126"
+REALTIME_NUMBER = "+18005550127"
+MAX_S = 58.0
+"""Whoever gets no answer hangs up then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of the user's, to be said as one turn."""
+
+    path: Path
+    speech: Speech
+
+
+class BadRecording(ValueError):  # noqa: N818 - named for what happened
+    """A file of `--say` is not a recording; the text names it and says what to do."""
+
+
+def read_recordings(paths: list[Path]) -> list[Recording]:
+    """Read WAV files of any rate, mono or stereo, PCM, A-law or mu-law.
+
+    Raises:
+        BadRecording: one of them can not be used.
+    """
+    recordings = []
+    for path in paths:
+        try:
+            wav = read_wav(path.read_bytes())
+        except (OSError, WavError) as error:
+            raise BadRecording(f"{path}: {error}") from error
+        recordings.append(Recording(path, Speech(wav.mono, wav.rate_hz)))
+    return recordings
+
+
+def plan_of(number: str, recordings: list[Recording], *, silence_marked: bool = True) -> CallPlan:
+    """The default story, or the user's own turns, each after the agent has finished.
+
+    Args:
+        number: whom to call.
+        recordings: the user's own turns; empty for the story.
+        silence_marked: the network sends frames marked silent, without data, while the caller is silent. The model's
+            turn detection counts samples, so whoever drops such frames never sees a turn end.
+    """
+    switches = PhoneSwitches(silent_frames="no_data" if silence_marked else "never")
+    if not recordings:
+        return CallPlan(number=number, switches=switches, max_s=MAX_S)
+    said = tuple(Say(recording.speech) for recording in recordings)
+    return CallPlan(number=number, switches=switches, behaviour=(*said, HangUp(1.0)), max_s=MAX_S)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import BadMessage
+from gateway.wire import call_automation
+from gateway.wire.call_automation import (
+    AnswerFailed,
+    Callback,
+    CallConnected,
+    CallDisconnected,
+    MediaStreamingFailed,
+    OtherCallback,
+)
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "acs"
+
+
+def recorded(name: str) -> list[Callback]:
+    return call_automation.parse((FIXTURES / f"{name}.json").read_bytes())
+
+
+def parse(*events: Any) -> list[Callback]:
+    return call_automation.parse(json.dumps(events).encode())
+
+
+def test_recorded_beginning_and_end_of_a_call() -> None:
+    (connected,) = recorded("call-connected.2026-03-12.recorded")
+    (disconnected,) = recorded("call-disconnected.7000.2026-03-12.recorded")
+
+    assert isinstance(connected, CallConnected)
+    assert connected.call_connection_id == "0b004880-e406-40bf-8384-a4042a72fecd"
+    assert connected.event_id == "1fd82d0c-d2e2-431b-9d8c-73137cd44bb6"
+    assert isinstance(disconnected, CallDisconnected)
+    assert (disconnected.code, disconnected.sub_code) == (200, 7000)
+
+
+def test_a_recorded_end_without_any_result() -> None:
+    (disconnected,) = recorded("call-disconnected.no-result-information.2024-04-15.recorded")
+
+    assert isinstance(disconnected, CallDisconnected)
+    assert (disconnected.code, disconnected.sub_code) == (None, None)
+
+
+def test_a_recorded_sequence_comes_out_in_its_order() -> None:
+    kinds = [event.kind for event in recorded("sequence.start-stop-media-streaming.2025-05-15.recorded")]
+
+    assert kinds == [
+        "ParticipantsUpdated",
+        "CallConnected",
+        "MediaStreamingStarted",
+        "MediaStreamingStopped",
+        "CallDisconnected",
+    ]
+
+
+def test_media_that_failed_says_why() -> None:
+    (failed,) = recorded("media-streaming-failed.8581.composed")
+
+    assert isinstance(failed, MediaStreamingFailed)
+    assert failed.status_details == "initialWebSocketConnectionFailed"
+
+
+def test_an_answer_that_failed_later() -> None:
+    result = {"resultInformation": {"code": 408, "subCode": 10057}}
+    (failed,) = parse({"type": "Microsoft.Communication.AnswerFailed", "data": result})
+
+    assert failed == AnswerFailed("AnswerFailed", None, None, 408, 10057)
+
+
+def test_a_bad_event_never_spoils_the_others() -> None:
+    connected = {"type": "Microsoft.Communication.CallConnected", "id": "a\nb", "data": {"callConnectionId": "x" * 129}}
+
+    assert parse(5, None, {"type": 7}, {"type": "a b"}, connected) == [
+        *[OtherCallback("unknown")] * 4,
+        CallConnected("CallConnected", None, None),
+    ]
+
+
+def test_words_of_the_service_stay_words() -> None:
+    """They are logged, so a sentence is none."""
+    update = {"mediaStreamingUpdate": {"mediaStreamingStatusDetails": "call +1 800 555 0176 failed"}}
+
+    assert parse({"type": "Microsoft.Communication.MediaStreamingFailed", "data": update}) == [
+        MediaStreamingFailed("MediaStreamingFailed", None, None, "")
+    ]
+
+
+@pytest.mark.parametrize("code", [True, "200", 1.5, None, [200]])
+def test_codes_are_whole_numbers_or_nothing(code: Any) -> None:
+    result = {"resultInformation": {"code": code, "subCode": code}}
+
+    assert parse({"type": "Microsoft.Communication.CallDisconnected", "data": result}) == [
+        CallDisconnected("CallDisconnected", None, None, None, None)
+    ]
+
+
+@pytest.mark.parametrize("body", [b"[]", json.dumps([{}] * 101).encode()])
+def test_a_body_without_events_or_with_too_many_is_refused(body: bytes) -> None:
+    with pytest.raises(BadMessage, match="^shape$"):
+        call_automation.parse(body)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_events_or_a_bad_message(body: bytes) -> None:
+    try:
+        assert call_automation.parse(body)
+    except BadMessage as error:
+        assert error.kind in ("json", "bounds", "shape")
+
+
+TYPES = ("CallConnected", "CallDisconnected", "AnswerFailed", "MediaStreamingFailed", "PlayFailed")
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+DATA = ("callConnectionId", "resultInformation", "mediaStreamingUpdate")
+
+
+@given(
+    st.sampled_from(TYPES),
+    st.dictionaries(st.sampled_from(DATA), values | st.dictionaries(st.sampled_from(["code", "subCode"]), values)),
+)
+def test_whatever_stands_in_the_fields_an_event_comes_out(name: str, data: dict[str, Any]) -> None:
+    try:
+        (event,) = parse({"type": f"Microsoft.Communication.{name}", "data": data})
+    except BadMessage as error:  # NaN and its like
+        assert error.kind in ("json", "bounds")
+    else:
+        assert event.kind == name
