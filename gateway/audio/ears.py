@@ -37,6 +37,7 @@ class Ears:
 
     def __init__(self) -> None:
         self._floor = NoiseFloor()
+        self._threshold_rms = MIN_VOICE_RMS
         self._voiced_run = 0
         self._run_began_at = 0.0
         self._speaking = False
@@ -55,12 +56,13 @@ class Ears:
 
     def is_quiet(self, frame_rms: float) -> bool:
         """Whether a frame of this level holds no voice."""
-        return frame_rms < max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
+        return frame_rms < self._threshold_rms
 
     def hear(self, frame_rms: float, now: float) -> Onset | End | None:
         """Take a frame of 20 ms by its level; says so when a voice began or ended."""
-        voiced = not self.is_quiet(frame_rms)
+        voiced = frame_rms >= self._threshold_rms
         self._floor.update(frame_rms)
+        self._threshold_rms = max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
         self.level_rms = frame_rms
         if voiced:
             return self._voiced(now)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from gateway.audio.g711 import audioop
 from gateway.audio.pcm import FRAME_S, Int16Array
 
 Float32Array: TypeAlias = npt.NDArray[np.float32]
@@ -29,6 +30,11 @@ def rms(samples: Int16Array) -> float:
         return 0.0
     values = samples.astype(np.float32)
     return math.sqrt(float(np.dot(values, values)) / len(values))
+
+
+def pcm_rms(pcm: bytes) -> float:
+    """`rms` of 16-bit little-endian samples as they came, rounded down; a fifth of its cost, for every frame."""
+    return float(audioop.rms(pcm, 2))
 
 
 def rms_to_dbfs(level_rms: float) -> float:

@@ -15,7 +15,7 @@ from gateway.demo.lanes import draw_agent, draw_caller, draw_cut, draw_lane_name
 
 _LEFT, _RIGHT = 150.0, 1970.0
 _TOP = 112.0
-_HEAD, _CALLER, _AGENT, _NOTES = 40.0, 84.0, 104.0, 94.0
+_HEAD, _CALLER, _AGENT = 40.0, 84.0, 104.0
 _PANEL_GAP = 22.0
 _NOTE_ROW = 27.0
 _TABLE_ROW = 36.0
@@ -51,8 +51,9 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
         OSError: the file can not be written.
     """
     axis = TimeAxis(_LEFT, _RIGHT, 0.0, math.ceil(max(call.duration_s for call in calls)))
-    panel_height = _HEAD + _CALLER + 4 + _AGENT + _NOTES
-    panels = [_panel(number, panel_height) for number in range(len(calls))]
+    ruler = Canvas(style.WIDTH_PX, 100)
+    said = [_place(ruler, axis, remarks(call)) for call in calls]
+    panels = _panels([max((row for _, _, row in placed), default=0) + 1 for placed in said])
     seconds_y = panels[-1].y1 + 4
     table_top = seconds_y + 64
     height = round(table_top + _TABLE_ROW * 6 + 56)
@@ -60,8 +61,9 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
     canvas.text(30, 48, "The same caller, before and after", size=style.TITLE_PX, bold=True)
     subtitle = "What each caller really heard: recorded at the ear, not taken from anybody's account of it."
     canvas.text(30, 84, subtitle, size=style.HEAD_PX, color=style.SOFT)
-    for call, panel in zip(calls, panels, strict=True):
+    for call, panel, placed in zip(calls, panels, said, strict=True):
         _draw_panel(canvas, axis, panel, call, is_ours=call is calls[-1])
+        _draw_remarks(canvas, panel.y0 + _HEAD + _CALLER + 4 + _AGENT, placed)
     draw_seconds(canvas, axis, seconds_y)
     _draw_table(canvas, table_top, calls)
     _draw_footer(canvas, calls, height)
@@ -69,9 +71,14 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
     return ComparisonGeometry(canvas.width, canvas.height, tuple(panels), tuple(canvas.labels))
 
 
-def _panel(number: int, height: float) -> Box:
-    top = _TOP + number * (height + _PANEL_GAP)
-    return Box(_LEFT, top, _RIGHT, top + height)
+def _panels(rows_of_remarks: Sequence[int]) -> list[Box]:
+    """One below the other, each as high as what there is to say about it."""
+    panels, top = [], _TOP
+    for count in rows_of_remarks:
+        bottom = top + _HEAD + _CALLER + 4 + _AGENT + _NOTE_ROW * count + 14
+        panels.append(Box(_LEFT, top, _RIGHT, bottom))
+        top = bottom + _PANEL_GAP
+    return panels
 
 
 def _draw_panel(canvas: Canvas, axis: TimeAxis, panel: Box, call: DemoRecord, *, is_ours: bool) -> None:
@@ -89,7 +96,6 @@ def _draw_panel(canvas: Canvas, axis: TimeAxis, panel: Box, call: DemoRecord, *,
     canvas.line([(end_x, caller.y0), (end_x, agent.y1)], style.SOFT, width=1.4)
     draw_lane_name(canvas, (caller.y0 + caller.y1) / 2, "Caller", style.CALLER, below="as spoken")
     draw_lane_name(canvas, (agent.y0 + agent.y1) / 2, "Agent", style.AGENT, below="as heard")
-    _draw_remarks(canvas, axis, agent.y1, remarks(call))
 
 
 def _draw_overlap(canvas: Canvas, axis: TimeAxis, both: Box, agent: Box, barge_in: BargeIn) -> None:
@@ -136,18 +142,23 @@ def _on_interruption(barge_in: BargeIn) -> list[_Remark]:
     return [_Remark(barge_in.onset_s, silent, bad=False), _Remark(barge_in.onset_s, told, bad=False)]
 
 
-def _draw_remarks(canvas: Canvas, axis: TimeAxis, top: float, said: Sequence[_Remark]) -> None:
-    """Each in the first row that has room, under its moment, moved left where the sheet ends."""
-    ends = [0.0, 0.0, 0.0]
+def _place(ruler: Canvas, axis: TimeAxis, said: Sequence[_Remark]) -> list[tuple[_Remark, float, int]]:
+    """Left end and row of every remark: the first row with room under its moment, moved left where the sheet ends."""
+    placed: list[tuple[_Remark, float, int]] = []
+    ends: list[float] = []
     for remark in said:
-        width = canvas.text_width(remark.text, style.BODY_PX, bold=remark.bad)
+        width = ruler.text_width(remark.text, style.BODY_PX, bold=remark.bad)
         x = min(axis.x(remark.at_s), axis.x1 - width)
-        row = next((number for number, end in enumerate(ends) if end + 18 <= x), ends.index(min(ends)))
-        x = max(x, ends[row] + 18)
-        if x + width > axis.x1:
-            continue
+        row = next((number for number, end in enumerate(ends) if end + 18 <= x), len(ends))
+        ends[row:] = [x + width] if row == len(ends) else [x + width, *ends[row + 1 :]]
+        placed.append((remark, x, row))
+    return placed
+
+
+def _draw_remarks(canvas: Canvas, top: float, placed: Sequence[tuple[_Remark, float, int]]) -> None:
+    for remark, x, row in placed:
         color = style.ALERT if remark.bad else style.AGENT
-        ends[row] = canvas.text(x, top + 23 + _NOTE_ROW * row, remark.text, color=color, bold=remark.bad).x1
+        canvas.text(x, top + 23 + _NOTE_ROW * row, remark.text, color=color, bold=remark.bad)
 
 
 def _draw_table(canvas: Canvas, top: float, calls: Sequence[DemoRecord]) -> None:

@@ -123,7 +123,7 @@ def _draw_header(canvas: Canvas, record: DemoRecord) -> None:
 
 def headline(record: DemoRecord) -> list[str]:
     """The call in a few numbers, all at the ear."""
-    facts = [f"{record.duration_s:.0f} s, {len(record.turns)} turns"]
+    facts = [f"{record.duration_s:.0f} s, {len(record.turns)} turn{'' if len(record.turns) == 1 else 's'}"]
     if record.set_up.greeting_heard_s is not None:
         facts.append(f"greeting {record.set_up.greeting_heard_s * 1000:,.0f} ms after the ring")
     waits = [turn.wait_ms for turn in record.turns if turn.wait_ms is not None]

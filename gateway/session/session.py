@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from gateway.audio.ears import End as VoiceEnd
 from gateway.audio.ears import Onset
+from gateway.audio.level import pcm_rms
 from gateway.audio.pcm import AudioFormat
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
 from gateway.session.answers import Answers
 from gateway.session.downlink import Downlink
-from gateway.session.effects import Effect, End, HangUp, Note
+from gateway.session.effects import Effect, End, HangUp, Note, PlayFrame
 from gateway.session.events import (
     CallEnded,
     ModelClosed,
@@ -104,6 +105,8 @@ class CallSession:
                     self._on_heard()
             for item_id, heard_at in self.downlink.on_tick(now, self._out):
                 self._answers.on_first_sent(item_id, heard_at, now, self._out)
+            if self.uplink is not None:
+                self._compare_voices(self.uplink)
             if not self._farewell.said:
                 self._answers.on_tick(now, self._out)
             elif self._farewell.due(self.downlink, now):
@@ -173,6 +176,12 @@ class CallSession:
                 case VoiceEnd(at=at):
                     self._answers.turns.voice_ended(at)
                     self._out.append(Note("caller.end", {"at": at}))
+
+    def _compare_voices(self, uplink: Uplink) -> None:
+        """Let the self-audio detector know what is being played."""
+        for effect in self._out:
+            if type(effect) is PlayFrame:
+                uplink.self_audio.sent(pcm_rms(effect.pcm))
 
     def _on_closed(self, code: int | None, now: float) -> None:
         self.state = advance(self.state, Step.DETACHED)

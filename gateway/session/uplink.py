@@ -7,19 +7,21 @@ and silent frames become comfort noise at the line's own noise floor.
 
 from __future__ import annotations
 
-import numpy as np
 from msgspec import Struct
 
 from gateway.audio.convert import Decoder, Encoder
 from gateway.audio.ears import Ears, End, Onset
 from gateway.audio.jitter import Emit, Fill, Forward, JitterBuffer, Silence, Timed
-from gateway.audio.level import ComfortNoise, rms
+from gateway.audio.level import ComfortNoise, pcm_rms
 from gateway.audio.payload import decode_payload, encode_payload
-from gateway.audio.pcm import AudioFormat
+from gateway.audio.pcm import FRAME_S, AudioFormat
+from gateway.audio.self_audio import SelfAudioDetector
 from gateway.session.effects import AppendAudio
 from gateway.session.events import PhoneAudio
 
 NOISE_SEED = 1
+CATCH_UP_S = 0.0005
+"""Per frame: how fast the time at which a voice is said to have spoken follows frames that come later and later."""
 
 
 class _Voice(Struct, frozen=True, gc=False):
@@ -31,17 +33,21 @@ class _Voice(Struct, frozen=True, gc=False):
 
 
 class Uplink:
-    """One direction of one call; made when the phone stream opens."""
+    """One direction of one call; made when the phone stream opens. The phone leg's samples are 16 bit."""
 
     def __init__(self, phone: AudioFormat, model: AudioFormat) -> None:
         self._phone = phone
         self._same = phone == model
+        self._bytes_per_sample = phone.bytes_per_sample
+        self._frame_samples = phone.frame_samples
         self._decoder = Decoder(phone, model.rate_hz)
         self._encoder = Encoder(model.rate_hz, model)
         self._noise = ComfortNoise(NOISE_SEED, phone.rate_hz)
         self._attached = True
+        self._spoken_at: float | None = None
         self.jitter: JitterBuffer[_Voice] = JitterBuffer(phone.frame_samples, phone.rate_hz)
         self.ears = Ears()
+        self.self_audio = SelfAudioDetector()
         self.samples_out = 0
         """at the phone leg's rate"""
         self._heard: list[Onset | End] = []
@@ -72,19 +78,21 @@ class Uplink:
             BadMessage: the payload is not audio of the phone's format; the timeline is not moved by it.
         """
         if audio.silent:
-            samples = self._phone.frame_samples
-            timed = Timed(_EMPTY, audio.sent_at, samples, silent=True, quiet=True)
+            timed = Timed(_EMPTY, audio.sent_at, self._frame_samples, silent=True, quiet=True)
         else:
             pcm = decode_payload(audio.payload, self._phone)
-            level = rms(np.frombuffer(pcm, dtype="<i2"))
-            voice = _Voice(audio.payload, pcm, level)
-            samples = len(pcm) // self._phone.bytes_per_sample
-            timed = Timed(voice, audio.sent_at, samples, silent=False, quiet=self.ears.is_quiet(level))
+            level = pcm_rms(pcm)
+            samples = len(pcm) // self._bytes_per_sample
+            quiet = self.ears.is_quiet(level)
+            timed = Timed(_Voice(audio.payload, pcm, level), audio.sent_at, samples, silent=False, quiet=quiet)
         return self._carry_out(self.jitter.push(timed, now), now)
 
     def on_tick(self, now: float) -> list[AppendAudio]:
         """Audio that is owed because none came."""
-        return self._carry_out(self.jitter.on_tick(now), now) if self._attached else []
+        if not self._attached:
+            return []
+        emits = self.jitter.on_tick(now)
+        return self._carry_out(emits, now) if emits else []
 
     def detach(self) -> None:
         """The socket is lost: no audio is invented until it comes back."""
@@ -96,20 +104,34 @@ class Uplink:
     def _carry_out(self, emits: list[Emit[_Voice]], now: float) -> list[AppendAudio]:
         appends: list[AppendAudio] = []
         for emit in emits:
-            match emit:
-                case Forward(body=voice):
-                    self._listen(voice.rms, now)
-                    self.samples_out += len(voice.pcm) // self._phone.bytes_per_sample
-                    appends.append(AppendAudio(voice.payload) if self._same else self._converted(voice.pcm))
-                case Silence(samples=count) | Fill(samples=count):
-                    self._listen(self.ears.noise_rms, now)
-                    self.samples_out += count
-                    pcm = self._noise.take(count, self.ears.noise_rms).tobytes()
-                    appends.append(AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm))
+            if type(emit) is Forward:
+                voice = emit.body
+                self._listen(voice.rms, self._when_spoken(FRAME_S, now))
+                self.self_audio.received(voice.rms)
+                self.samples_out += len(voice.pcm) // self._bytes_per_sample
+                appends.append(AppendAudio(voice.payload) if self._same else self._converted(voice.pcm))
+            elif isinstance(emit, Silence | Fill):
+                self._listen(0.0, self._when_spoken(emit.samples / self._phone.rate_hz, now))
+                self.samples_out += emit.samples
+                pcm = self._noise.take(emit.samples, self.ears.noise_rms).tobytes()
+                appends.append(AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm))
         return appends
 
-    def _listen(self, level: float, now: float) -> None:
-        heard = self.ears.hear(level, now)
+    def _when_spoken(self, length_s: float, now: float) -> float:
+        """When the last sample of the next stretch of the timeline was spoken, as far as we know.
+
+        Never later than it came. A stall's backlog comes all at once and was spoken one frame after the other, so time
+        goes on with the timeline, and follows frames that come late only slowly.
+        """
+        if self._spoken_at is None:
+            self._spoken_at = now
+        else:
+            expected = self._spoken_at + length_s
+            self._spoken_at = min(now, expected + min(CATCH_UP_S, max(0.0, now - expected)))
+        return self._spoken_at
+
+    def _listen(self, level: float, spoken_at: float) -> None:
+        heard = self.ears.hear(level, spoken_at)
         if heard is not None:
             self._heard.append(heard)
 

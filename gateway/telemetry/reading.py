@@ -31,6 +31,7 @@ def _read_uplink(session: CallSession, counts: CallCounts) -> None:
     counts.reordered_frames = stats.reordered_frames
     counts.timeline_resets = stats.epochs + stats.resyncs
     counts.distrusted_stamps = stats.distrusted
+    counts.self_audio_ms = uplink.self_audio.suspected_s * MS
 
 
 def _read_downlink(session: CallSession, counts: CallCounts) -> None:

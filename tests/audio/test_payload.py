@@ -30,12 +30,11 @@ def test_what_passes_holds_nothing_but_base64(text: bytes) -> None:
     """So it may stand in a message without being escaped."""
     try:
         data = decode_payload(text, PCM16_16K)
-    except BadMessage as error:
-        assert error.kind in ("base64", "empty", "oversize", "odd_length")
-    else:
-        assert len(data) % 2 == 0
-        assert base64.b64decode(text, validate=True) == data
-        assert not set(text) & set(b'"\\\r\n\0')
+    except BadMessage:
+        return
+    assert len(data) % 2 == 0
+    assert base64.b64decode(text, validate=True) == data
+    assert not set(text) & set(b'"\\\r\n\0')
 
 
 @pytest.mark.parametrize(

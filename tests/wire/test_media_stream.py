@@ -179,15 +179,21 @@ def test_of_a_key_that_comes_twice_the_last_counts() -> None:
     assert decode(b'{"kind":"x","kind":"y"}') == MediaOther("y")
 
 
-KINDS = frozenset({"json", "shape", "format", "base64"})
+KINDS = (None, "json", "shape", "format", "base64")
+
+
+def verdict(message: bytes) -> str | None:
+    """Why a message is refused; None for one that is read."""
+    try:
+        decode(message)
+    except BadMessage as error:
+        return error.kind
+    return None
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_bad_message(message: bytes) -> None:
-    try:
-        decode(message)
-    except BadMessage as error:
-        assert error.kind in KINDS
+    assert verdict(message) in KINDS
 
 
 values = st.recursive(
@@ -208,10 +214,7 @@ messages = st.fixed_dictionaries(
 
 @given(messages)
 def test_whatever_stands_in_the_fields_only_bad_messages_are_raised(message: dict[str, Any]) -> None:
-    try:
-        decode(dump(message))
-    except BadMessage as error:
-        assert error.kind in KINDS
+    assert verdict(dump(message)) in KINDS
 
 
 # --- outbound -----------------------------------------------------------------------------------------------------

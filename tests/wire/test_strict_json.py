@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -27,20 +28,15 @@ def kind_of(body: bytes) -> str:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed_or_refused_as_a_bad_message(body: bytes) -> None:
-    try:
-        parse_json(body)
-    except BadMessage as error:
-        assert error.kind in ("json", "bounds")
+    with contextlib.suppress(BadMessage):
+        json.loads(json.dumps(parse_json(body)))
 
 
 @given(documents)
 def test_what_is_parsed_is_what_the_standard_library_reads(document: Any) -> None:
     body = json.dumps(document).encode()
 
-    try:
-        assert parse_json(body) == document
-    except BadMessage as error:
-        assert error.kind == "bounds"
+    assert parse_json(body, max_depth=40) == document
 
 
 @pytest.mark.parametrize(

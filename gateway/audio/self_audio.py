@@ -1,0 +1,81 @@
+"""Is what the caller sends our own voice coming back?
+
+Speakerphones and mixed streams return the agent's sound, later and weaker. The levels of 20 ms frames are enough to
+recognise it: echo rises and falls with what was played, by a constant number of decibels, at one delay. Double talk of
+two people does not. Once a second the last three seconds are compared, if the agent spoke in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from gateway.audio.pcm import FRAME_S
+
+WINDOW_FRAMES = 150
+MAX_LAG_FRAMES = 50
+"""A second: the network's buffer, the far end's delay and the way back."""
+EVERY_FRAMES = 50
+MIN_ACTIVE_FRAMES = 60
+"""Of the window; less says nothing about anybody's rhythm."""
+MIN_CORRELATION = 0.85
+"""Independent speech stays below about 0.6 in this comparison; echo over a noisy line reaches 0.9."""
+ACTIVE_DB = 10.0
+MIN_SPREAD_DB = 1.0
+"""An uplink of even level is noise or silence: nobody's voice."""
+FLOOR_DB = 20.0
+"""Levels below 10 units of int16 are all the same: nothing."""
+
+
+class SelfAudioDetector:
+    """Watches one call: levels of frames sent to the phone and of frames received from it."""
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque(maxlen=WINDOW_FRAMES + MAX_LAG_FRAMES)
+        self._received: deque[float] = deque(maxlen=WINDOW_FRAMES)
+        self._frames = 0
+        self._sent_now = FLOOR_DB
+        self.suspected_s = 0.0
+        """seconds of the call in which the uplink looked like our own voice"""
+        self.lag_s: float | None = None
+        self.correlation = 0.0
+        """of the last comparison"""
+
+    def __repr__(self) -> str:
+        return f"<SelfAudioDetector suspected={self.suspected_s:.0f}s>"
+
+    def sent(self, level_rms: float) -> None:
+        """A frame of this level is being played; the loudest counts where several go out within one of the caller's."""
+        self._sent_now = max(self._sent_now, _db(level_rms))
+
+    def received(self, level_rms: float) -> None:
+        """A frame of the caller; drives the comparison."""
+        self._sent.append(self._sent_now)
+        self._sent_now = FLOOR_DB
+        self._received.append(_db(level_rms))
+        self._frames += 1
+        if self._frames % EVERY_FRAMES == 0 and len(self._sent) == self._sent.maxlen:
+            self._compare()
+
+    def _compare(self) -> None:
+        self.correlation, self.lag_s = 0.0, None
+        received = np.fromiter(self._received, np.float64)
+        played = sliding_window_view(np.fromiter(self._sent, np.float64), WINDOW_FRAMES)[1:]
+        active = (played > FLOOR_DB + ACTIVE_DB).sum(axis=1) >= MIN_ACTIVE_FRAMES
+        if received.std() < MIN_SPREAD_DB or not active.any():
+            return
+        received -= received.mean()
+        played = played - played.mean(axis=1, keepdims=True)
+        norms = np.sqrt((played * played).sum(axis=1) * np.dot(received, received))
+        likeness = np.where(active & (norms > 0), played @ received / np.maximum(norms, 1.0), 0.0)
+        best = int(np.argmax(likeness))
+        self.correlation, self.lag_s = float(likeness[best]), (len(likeness) - 1 - best) * FRAME_S
+        if self.correlation >= MIN_CORRELATION:
+            self.suspected_s += EVERY_FRAMES * FRAME_S
+
+
+def _db(level_rms: float) -> float:
+    return max(FLOOR_DB, 20.0 * math.log10(level_rms)) if level_rms > 1.0 else FLOOR_DB

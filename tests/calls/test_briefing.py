@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gateway.audio.pcm import PCM16_16K, PCM16_24K, AudioFormat, Codec, Int16Array
+from gateway.calls.briefing import call_settings, model_target, session_settings
+from gateway.config import GatewayConfig, parse
+from gateway.session.settings import Phrase
+from gateway.wire.voice_live_session import SessionUpdated
+
+ULAW = AudioFormat(Codec.ULAW, 8000)
+
+
+class Credential:
+    async def headers(self) -> dict[str, str]:
+        return {}
+
+
+def configuration(folder: Path, **agent: Any) -> GatewayConfig:
+    topic = "/subscriptions/0/resourceGroups/g/providers/Microsoft.Communication/communicationServices/a"
+    acs = {"name": "a", "topic": topic, "endpoint": "https://a.communication.azure.com", "audience": "guid"}
+    voice = {"type": "azure-standard", "name": "en-US-AvaNeural"}
+    return parse(
+        {
+            "version": 1,
+            "server": {"public_url": "https://voice.example.com"},
+            "acs": {"resources": [acs], "audio_format": "pcm16_24k"},
+            "resources": [{"name": "f", "endpoint": "https://f.services.ai.azure.com"}],
+            "deployments": [
+                {
+                    "name": "main",
+                    "resource": "f",
+                    "profile": "byom-azure-openai-chat-completion",
+                    "model": "m",
+                    "input_format": "pcm16_16000",
+                    "output_format": "pcm16_24000",
+                    "foundry_resource_override": "other",
+                }
+            ],
+            "agents": [{"name": "s", "instructions": "Help.", "voice": voice, "deployments": ["main"]} | agent],
+            "lines": [{"name": "main", "numbers": "*", "agent": "s"}],
+            "call": {"far_end_delay_ms": 250, "max_lead_ms": 160},
+        },
+        folder,
+    )
+
+
+def phrases(rate_hz: int) -> dict[Phrase, Int16Array]:
+    return {phrase: np.zeros(rate_hz, np.int16) for phrase in Phrase}
+
+
+def test_where_a_session_is_dialled(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    target = model_target(config, config.deployment("main"), Credential())
+
+    assert (target.deployment, target.model, target.profile) == ("main", "m", "byom-azure-openai-chat-completion")
+    assert target.endpoint.startswith("https://f.services.ai.azure.com")
+    assert target.foundry_resource_override == "other"
+
+
+def test_the_session_is_told_the_agent_the_formats_and_the_call(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    settings = session_settings(config.agent("s"), config.deployment("main"), "call-1")
+
+    assert (settings.instructions, settings.metadata) == ("Help.", {"call_id": "call-1"})
+    assert (settings.input_format, settings.output_format) == (PCM16_16K, PCM16_24K)
+    assert settings.voice["name"] == "en-US-AvaNeural"
+    assert settings.transcription is not None
+    assert settings.transcription["language"] == config.agent("s").language
+    assert not settings.turn_detection.get("auto_truncate", False), "the gateway says itself what was heard"
+
+
+def test_echo_cancellation_is_sent_complete_or_not_at_all(tmp_path: Path) -> None:
+    def asked(wanted: bool) -> dict[str, Any] | None:
+        config = configuration(tmp_path, echo_cancellation=wanted)
+        return session_settings(config.agent("s"), config.deployment("main"), "c").echo_cancellation
+
+    assert asked(wanted=False) is None
+    assert asked(wanted=True) == {"type": "server_echo_cancellation", "reference_source": "server", "channels": 1}
+
+
+@pytest.mark.parametrize(
+    ("took", "model_input", "model_output"),
+    [((None, None), PCM16_16K, PCM16_24K), ((ULAW, ULAW), ULAW, ULAW), ((PCM16_24K, None), PCM16_24K, PCM16_24K)],
+)
+def test_the_formats_of_the_service_win(
+    tmp_path: Path,
+    took: tuple[AudioFormat | None, AudioFormat | None],
+    model_input: AudioFormat,
+    model_output: AudioFormat,
+) -> None:
+    config = configuration(tmp_path)
+    confirmed = SessionUpdated("s", *took, None, {})
+    settings = call_settings(config, config.agent("s"), config.deployment("main"), confirmed, phrases)
+
+    assert settings.phone_format == PCM16_24K
+    assert (settings.model_input, settings.model_output) == (model_input, model_output)
+
+
+def test_milliseconds_of_the_configuration_become_seconds(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    confirmed = SessionUpdated("s", None, None, None, {})
+    settings = call_settings(config, config.agent("s"), config.deployment("main"), confirmed, phrases)
+
+    assert (settings.far_end_delay_s, settings.max_lead_s) == (0.25, 0.16)
+    assert settings.patience.filler_after_s == config.call.filler_after_ms / 1000
+    assert replace(settings) == settings

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from gateway.demo import style
+from gateway.demo.facts import DemoRecord
+from gateway.demo.picture import Geometry, draw, headline
+
+Drawn = tuple[DemoRecord, Geometry, Path]
+
+
+@pytest.fixture(scope="module")
+def drawn(story: Any, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    record = story.record()
+    path = tmp_path_factory.mktemp("picture") / "call.png"
+    return record, draw(record, path), path
+
+
+def assert_tidy(labels: Any, width: int, height: int) -> None:
+    """Every text stands inside the sheet and on no other text."""
+    for number, label in enumerate(labels):
+        box = label.box
+        assert box.x0 >= 0, label
+        assert box.x1 <= width, label
+        assert box.y0 >= 0, label
+        assert box.y1 <= height, label
+        for other in labels[number + 1 :]:
+            assert not box.overlaps(other.box), (label.text, other.text)
+
+
+def test_the_sheet_has_its_size(drawn: Drawn) -> None:
+    _, geometry, path = drawn
+    assert imread(path).shape[:2] == (geometry.height, geometry.width)
+    assert geometry.width == 2000
+    assert 1000 <= geometry.height <= 1300
+
+
+def test_no_label_covers_another_or_leaves_the_sheet(drawn: Drawn) -> None:
+    _, geometry, _ = drawn
+    assert_tidy(geometry.labels, geometry.width, geometry.height)
+
+
+def test_what_was_promised_is_written(drawn: Drawn) -> None:
+    record, geometry, _ = drawn
+    texts = [label.text for label in geometry.labels]
+    everything = "\n".join(texts)
+    for wanted in (
+        "offline twin",
+        record.profile,
+        "pcm16 16 kHz",
+        "truncated at 3,880 ms",
+        "generated and never heard",
+    ):
+        assert wanted in everything
+    for moment in ("caller's onset", "speech_started", "StopAudio", "silence at the ear", "greeting heard", "answered"):
+        assert moment in everything
+    for turn in record.turns:
+        assert f"{turn.wait_ms:,} ms" in texts
+
+
+def test_every_word_is_there_and_the_unheard_are_marked(drawn: Drawn) -> None:
+    record, geometry, _ = drawn
+    written = [word.text for word in geometry.words]
+    said = [word.text for utterance in record.utterances for word in utterance.words]
+    answered = [word for item in record.items for word in item.words]
+    assert sorted(written) == sorted([*said, *(word.text for word in answered)])
+    unheard = [word.text for word in geometry.words if not word.heard]
+    assert unheard == [word.text for word in answered if not word.heard]
+
+
+def test_unheard_words_are_struck_through(drawn: Drawn) -> None:
+    _, geometry, path = drawn
+    image = imread(path)[:, :, :3]
+    for word in geometry.words:
+        row = round(word.box.y0 + 0.76 * style.BODY_PX) - 6
+        band = image[row - 1 : row + 2, round(word.box.x0) + 1 : round(word.box.x1) - 1]
+        unbroken = bool((band.mean(axis=2) < 0.8).any(axis=0).all())
+        assert unbroken is not word.heard, word.text
+
+
+def test_the_agents_sound_ends_at_the_cut(drawn: Drawn) -> None:
+    record, geometry, path = drawn
+    image = imread(path)[:, :, :3]
+    (barge_in,) = record.barge_ins
+    view = geometry.views[0]
+    top = round(view.top) + 190
+    green = np.abs(image[top : top + 100] - np.array(to_rgb(style.AGENT))).sum(axis=2) < 0.02
+    tall = green.sum(axis=0) > 6
+    cut, answer = view.axis.x(barge_in.silence_s), view.axis.x(record.turns[1].first_heard_s or 0.0)
+    assert tall[round(cut) - 20 : round(cut) - 2].any()
+    assert not tall[round(cut) + 4 : round(answer) - 6].any()
+
+
+def test_the_time_axis_reaches_over_the_whole_call(drawn: Drawn) -> None:
+    record, geometry, _ = drawn
+    axis = geometry.views[0].axis
+    assert axis.t0 == 0.0
+    assert record.duration_s <= axis.t1 <= record.duration_s + 4.0
+    lens = geometry.views[2].axis
+    assert lens.holds(record.barge_ins[0].onset_s)
+    assert lens.x(0.05) - lens.x(0.0) > 30, "50 ms have to be readable"
+
+
+def test_the_headline_counts_at_the_ear(drawn: Drawn) -> None:
+    facts = headline(drawn[0])
+    assert "greeting 640 ms after the ring" in facts
+    assert "truncated within 20 ms of what was heard" in facts
+
+
+def test_a_bridge_without_a_trace_can_be_drawn(naive_story: Any, tmp_path: Path) -> None:
+    record = naive_story.record(traced=False)
+    geometry = draw(record, tmp_path / "naive.png")
+    texts = [label.text for label in geometry.labels]
+    assert texts.count("never answered") == 2
+    assert "PTU" not in texts
+    assert_tidy(geometry.labels, geometry.width, geometry.height)

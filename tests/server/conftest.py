@@ -1,0 +1,121 @@
+"""A gateway with a model service and a phone network that ring only when a test says so, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.config import parse
+from gateway.server.gateway import Gateway
+from gateway.simulator.phone import PhoneNetwork
+from gateway.simulator.virtual_time import virtual_time_runner
+from gateway.simulator.voice_live import VoiceLiveTwin
+from gateway.wire.ticket import Purpose, Subject, TicketKeys
+
+TOPIC = (
+    "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/phone-twin/providers/"
+    "microsoft.communication/communicationservices/phone-twin"
+)
+KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
+TICKET_KEY = b"t" * 32
+
+
+@dataclass
+class Bench:
+    """A gateway, its far sides, and somebody who sends it requests."""
+
+    gateway: Gateway
+    phone: PhoneNetwork
+    http: aiohttp.ClientSession
+    wall_now: float
+    topic: str = TOPIC
+
+    def ticket(self, purpose: Purpose, context: str = "context", age_s: float = 0.0) -> str:
+        subject = Subject(context, self.wall_now - age_s, "main", "support", "main")
+        return TicketKeys(TICKET_KEY).issue(purpose, subject)
+
+    async def request(self, method: str, path: str, **options: Any) -> tuple[int, Any, str]:
+        """Status, headers and body of an answer."""
+        url = f"http://127.0.0.1:{self.gateway.public_port}{path}"
+        async with self.http.request(method, url, **options) as response:
+            return response.status, response.headers, await response.text()
+
+    def count(self, name: str, **labels: str) -> float:
+        value = self.gateway.registry.get_sample_value(name, labels)
+        assert value is not None, f"no metric {name}{labels}"
+        return value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
+    (folder / "twin.key").write_text(KEY)
+    (folder / "ticket.key").write_bytes(TICKET_KEY)
+    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": "twin"}
+    return {
+        "version": 1,
+        "server": {
+            "public_url": f"http://127.0.0.1:{port}",
+            "host": "127.0.0.1",
+            "port": port,
+            "metrics_host": "127.0.0.1",
+            "metrics_port": 0,
+            "ticket_key_file": "ticket.key",
+        },
+        "acs": {"resources": [resource]},
+        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+        "deployments": [
+            {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
+        ],
+        "agents": [
+            {
+                "name": "support",
+                "instructions": "Help.",
+                "voice": {"type": "azure-standard", "name": "en-US-AvaNeural"},
+                "deployments": ["main"],
+            }
+        ],
+        "lines": [{"name": "main", "numbers": ["+18005550126"], "agent": "support"}],
+    }
+
+
+@pytest.fixture
+def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], None]:
+    """Run a test with a started gateway."""
+
+    async def main(test: Callable[[Bench], Awaitable[None]]) -> None:
+        clock = asyncio.get_running_loop().time
+        port = free_port()
+        twin = VoiceLiveTwin(clock=clock)
+        phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+        await twin.start()
+        await phone.start()
+        config = parse(configuration(tmp_path, port, phone.endpoint, twin.url), tmp_path)
+        wall_now = phone.options.wall()
+        gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
+        await gateway.start()
+        try:
+            async with aiohttp.ClientSession() as http:
+                await test(Bench(gateway, phone, http, wall_now))
+        finally:
+            await gateway.stop()
+            await phone.stop()
+            await twin.stop()
+
+    def run(test: Callable[[Any], Awaitable[None]]) -> None:
+        with virtual_time_runner() as runner:
+            runner.run(main(test))
+
+    return run
