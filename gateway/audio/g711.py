@@ -7,16 +7,10 @@ is exact. Encoding is within one code of the nearest one, as audioop shortens th
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from gateway.audio.native import audioop
 from gateway.audio.pcm import Int16Array
-
-with warnings.catch_warnings():
-    # Python 3.11 and 3.12 announce the removal from the standard library; audioop-lts takes over from 3.13 on.
-    warnings.filterwarnings("ignore", message="'audioop' is deprecated", category=DeprecationWarning)
-    import audioop
 
 _WIDTH = 2
 """Bytes of a linear sample, as audioop counts them."""

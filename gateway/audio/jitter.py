@@ -236,8 +236,7 @@ class JitterBuffer(Generic[T]):
         stats.samples_in += frame.samples
         if self._last_at is not None:
             gap_s = now - self._last_at
-            if gap_s > stats.longest_stall_s:
-                stats.longest_stall_s = gap_s
+            stats.longest_stall_s = max(stats.longest_stall_s, gap_s)
             if self._owed and self._filled_to is not None and now - self._filled_to > DEBT_S:
                 self._owed = 0
         self._last_at = now
@@ -298,7 +297,7 @@ class JitterBuffer(Generic[T]):
         self._expect_after(frame)
         return [*out, *self._emit(frame, now)]
 
-    # --- out ------------------------------------------------------------------------------------------------------------
+    # --- out ----------------------------------------------------------------------------------------------------------
 
     def _emit(self, frame: Timed[T], now: float) -> list[Emit[T]]:
         quiet = frame.silent or frame.quiet

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gateway.audio.g711 import audioop
+from gateway.audio.native import audioop
 from gateway.audio.pcm import FRAME_S, Int16Array
 
 Float32Array: TypeAlias = npt.NDArray[np.float32]

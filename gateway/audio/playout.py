@@ -20,6 +20,9 @@ from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND, Int16Array
 
 DUE_S = 0.0005
 """Due within this is due: timers of an event loop have a resolution of 1 ms, and may fire early by as much."""
+EARLY_S = FRAME_S / 2
+"""A frame due within this is sent: the clock ticks once a frame and not to the millisecond, and a frame that a tick
+just misses would leave a whole frame late."""
 MAX_BURST_FRAMES = 5
 """At most this many frames at once, at a start or after a stall: one call must not hold up the others."""
 REBUFFER_S = 0.04
@@ -214,7 +217,7 @@ class Playout:
 
     def _room(self, lead_s: float, target_s: float) -> bool:
         """One more frame keeps to the target, and to the maximum in any case."""
-        return lead_s + FRAME_S <= min(target_s + DUE_S, self._max_lead_s) + _ROUNDING_S
+        return lead_s + FRAME_S <= min(target_s + EARLY_S, self._max_lead_s) + _ROUNDING_S
 
     def _send_lead_in(self, now: float, frames: list[Frame]) -> None:
         if self._room(self.lead_s(now), FRAME_S):

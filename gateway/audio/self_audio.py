@@ -2,7 +2,7 @@
 
 Speakerphones and mixed streams return the agent's sound, later and weaker. The levels of 20 ms frames are enough to
 recognise it: echo rises and falls with what was played, by a constant number of decibels, at one delay. Double talk of
-two people does not. Once a second the last three seconds are compared, if the agent spoke in them.
+two people does not. Every two seconds the last three seconds are compared, if the agent spoke in them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.audio.pcm import FRAME_S
 WINDOW_FRAMES = 150
 MAX_LAG_FRAMES = 50
 """A second: the network's buffer, the far end's delay and the way back."""
-EVERY_FRAMES = 50
+EVERY_FRAMES = 100
 MIN_ACTIVE_FRAMES = 60
 """Of the window; less says nothing about anybody's rhythm."""
 MIN_CORRELATION = 0.85
@@ -62,6 +62,8 @@ class SelfAudioDetector:
 
     def _compare(self) -> None:
         self.correlation, self.lag_s = 0.0, None
+        if max(self._sent) < FLOOR_DB + ACTIVE_DB:
+            return
         received = np.fromiter(self._received, np.float64)
         played = sliding_window_view(np.fromiter(self._sent, np.float64), WINDOW_FRAMES)[1:]
         active = (played > FLOOR_DB + ACTIVE_DB).sum(axis=1) >= MIN_ACTIVE_FRAMES

@@ -218,20 +218,26 @@ class Pump:
     def perform(self, effects: list[Effect]) -> None:
         """Carry out what the session asked for, in order. Never waits."""
         for effect in effects:
-            match effect:
-                case AppendAudio() | CreateResponse() | CancelResponse() | TruncateItem():
-                    self._to_model(voice_live.encode(effect))
-                case PlayFrame(pcm=pcm):
-                    self._phone_queue.append(media_stream.encode_audio(pcm))
-                case StopPlayback():
-                    self._phone_queue.clear()
-                    self._phone_queue.append(media_stream.STOP_AUDIO)
-                case Note():
-                    self._observer.note(effect, self._clock())
-                case HangUp():
-                    self.hang_up_wanted.set()
-                case End():
-                    self.ended.set()
+            if isinstance(effect, PlayFrame):  # audio first: it comes a hundred times a second and call
+                self._phone_queue.append(media_stream.encode_audio(effect.pcm))
+            elif isinstance(effect, AppendAudio):
+                self._to_model(voice_live.encode(effect))
+            else:
+                self._do(effect)
+
+    def _do(self, effect: CreateResponse | CancelResponse | TruncateItem | StopPlayback | Note | HangUp | End) -> None:
+        match effect:
+            case CreateResponse() | CancelResponse() | TruncateItem():
+                self._to_model(voice_live.encode(effect))
+            case StopPlayback():
+                self._phone_queue.clear()
+                self._phone_queue.append(media_stream.STOP_AUDIO)
+            case Note():
+                self._observer.note(effect, self._clock())
+            case HangUp():
+                self.hang_up_wanted.set()
+            case End():
+                self.ended.set()
 
     def failed(self, error: Exception) -> None:
         """A part of this call broke: the call ends, the others go on."""

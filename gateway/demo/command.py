@@ -34,6 +34,8 @@ from gateway.simulator.voice_live import SessionRecord
 
 FRAME_S = 0.1
 PROFILES = {"cascade": (CASCADE, CASCADE_NUMBER), "realtime": (REALTIME, REALTIME_NUMBER)}
+STAGGER_S = 1.0
+"""Between naive calls, so that each one's model session can be told by when it was dialled."""
 NAIVE = {"naive": False, "naive-silence-marked": True}
 """The naive bridge meets two networks: one whose frames always carry sound, one that marks silence."""
 FAR_END_DELAY_MS = 150
@@ -108,6 +110,7 @@ async def _calls(args: argparse.Namespace, recordings: list[Recording]) -> list[
             calls = {name: await stack.phone.start_call(plan_of(PROFILES[name][1], recordings)) for name in names}
             if stack.naive_phone is not None:
                 for name, marked in NAIVE.items():
+                    await asyncio.sleep(STAGGER_S)
                     plan = plan_of(CASCADE_NUMBER, recordings, silence_marked=marked)
                     calls[name] = await stack.naive_phone.start_call(plan)
             await _watch(stack, calls)
@@ -161,7 +164,8 @@ async def _scrape(stack: Stack) -> str:
         return await answer.text()
 
 
-_BRIDGES = {"naive": "a naive bridge", "naive-silence-marked": "a naive bridge, on a network that marks silence"}
+_BRIDGES = {"naive": "a naive bridge", "naive-silence-marked": "a naive bridge, silence marked"}
+"""The second one's network marks silent frames, as the gateway's does."""
 
 
 def _session_of(name: str, call: CallRecord, stack: Stack) -> SessionRecord | None:
@@ -181,7 +185,7 @@ def _finished(name: str, call: CallRecord, stack: Stack, rates: Rates, metrics: 
     texts = clip_texts("en-US")
     sounds = {clip: (texts[clip], samples) for clip, samples in load_clips("en-US", CallRecord.TRACK_HZ).items()}
     meta = CallMeta(
-        bridge=_BRIDGES.get(name, "gateway"),
+        bridge=_BRIDGES.get(name, "this gateway"),
         profile=profile,
         phone_format="pcm16 24 kHz" if naive else f"pcm16 {rates.phone_hz // 1000} kHz",
         model_input="pcm16 24 kHz" if naive else f"pcm16 {rates.model_hz // 1000} kHz",

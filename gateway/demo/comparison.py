@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.demo import style
 from gateway.demo.canvas import Box, Canvas, Label, TimeAxis
 from gateway.demo.facts import BargeIn, DemoRecord
-from gateway.demo.findings import find, rows
+from gateway.demo.findings import ROW_COUNT, find, rows
 from gateway.demo.lanes import draw_agent, draw_caller, draw_cut, draw_lane_name, draw_seconds
 
 _LEFT, _RIGHT = 150.0, 1970.0
@@ -19,6 +19,11 @@ _HEAD, _CALLER, _AGENT = 40.0, 84.0, 104.0
 _PANEL_GAP = 22.0
 _NOTE_ROW = 27.0
 _TABLE_ROW = 36.0
+_TABLE_HEAD = 60.0
+"""two lines"""
+_NAMES = 560.0
+_LONG_TALK_MS = 1000
+"""An interrupted person stops within a few syllables."""
 _LONG_WAIT_MS = 3000
 """Silence after which a caller begins to say "hello?"; worth a remark."""
 
@@ -55,8 +60,8 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
     said = [_place(ruler, axis, remarks(call)) for call in calls]
     panels = _panels([max((row for _, _, row in placed), default=0) + 1 for placed in said])
     seconds_y = panels[-1].y1 + 4
-    table_top = seconds_y + 64
-    height = round(table_top + _TABLE_ROW * 6 + 56)
+    table_top = seconds_y + 44
+    height = round(table_top + _TABLE_HEAD + _TABLE_ROW * ROW_COUNT + 56)
     canvas = Canvas(style.WIDTH_PX, height)
     canvas.text(30, 48, "The same caller, before and after", size=style.TITLE_PX, bold=True)
     subtitle = "What each caller really heard: recorded at the ear, not taken from anybody's account of it."
@@ -84,7 +89,7 @@ def _panels(rows_of_remarks: Sequence[int]) -> list[Box]:
 def _draw_panel(canvas: Canvas, axis: TimeAxis, panel: Box, call: DemoRecord, *, is_ours: bool) -> None:
     color = style.AGENT if is_ours else style.ALERT
     canvas.rect(Box(30, panel.y0 + 6, 36, panel.y1 - 10), color)
-    canvas.text(48, panel.y0 + 27, call.meta.bridge, size=style.HEAD_PX + 3, color=color, bold=True)
+    canvas.text(48, panel.y0 + 27, _titled(call), size=style.HEAD_PX + 3, color=color, bold=True)
     caller = Box(axis.x0, panel.y0 + _HEAD, axis.x1, panel.y0 + _HEAD + _CALLER)
     agent = Box(axis.x0, caller.y1 + 4, axis.x1, caller.y1 + 4 + _AGENT)
     draw_caller(canvas, axis, caller, call)
@@ -130,16 +135,16 @@ def remarks(call: DemoRecord) -> list[_Remark]:
 
 
 def _on_interruption(barge_in: BargeIn) -> list[_Remark]:
+    at_s, over_ms, heard_ms = barge_in.onset_s, barge_in.talked_over_ms, barge_in.heard_by_then_ms
+    if over_ms > _LONG_TALK_MS:
+        over = _Remark(at_s, f"talks on for {over_ms / 1000:.1f} s after the caller has interrupted", bad=True)
+    else:
+        over = _Remark(at_s, f"silent {over_ms:,} ms after the caller's onset", bad=False)
     if barge_in.truncated_at_ms is None:
-        believed = (
-            f"the model believes {barge_in.believed_ms:,.0f} ms were heard; "
-            f"when interrupted it was {barge_in.heard_at_onset_ms:,.0f} ms"
-        )
-        over = f"talks on for {barge_in.talked_over_ms / 1000:.1f} s after the caller has interrupted"
-        return [_Remark(barge_in.onset_s, over, bad=True), _Remark(barge_in.onset_s, believed, bad=True)]
-    silent = f"silent {barge_in.talked_over_ms:,} ms after the caller's onset"
-    told = f"the model is told {barge_in.truncated_at_ms:,.0f} ms; {barge_in.heard_ms:,.0f} ms were heard"
-    return [_Remark(barge_in.onset_s, silent, bad=False), _Remark(barge_in.onset_s, told, bad=False)]
+        believed = f"the model believes {barge_in.believed_ms:,.0f} ms were heard by then; it was {heard_ms:,.0f} ms"
+        return [over, _Remark(at_s, believed, bad=True)]
+    told = f"the model is told {barge_in.truncated_at_ms:,.0f} ms; {heard_ms:,.0f} ms were heard"
+    return [over, _Remark(at_s, told, bad=False)]
 
 
 def _place(ruler: Canvas, axis: TimeAxis, said: Sequence[_Remark]) -> list[tuple[_Remark, float, int]]:
@@ -167,20 +172,37 @@ def _draw_table(canvas: Canvas, top: float, calls: Sequence[DemoRecord]) -> None
     pairs = [rows(find(call), after) for call in calls[:-1]]
     columns = [[before for _, before, _ in pair] for pair in pairs] + [[ours for _, _, ours in pairs[0]]]
     names = [name for name, _, _ in pairs[0]]
-    edges = [_LEFT + 640 + number * (_RIGHT - _LEFT - 640) / len(columns) for number in range(len(columns))]
+    edges = [_LEFT + _NAMES + number * (_RIGHT - _LEFT - _NAMES) / len(columns) for number in range(len(columns))]
     for x, call in zip(edges, calls, strict=True):
         color = style.AGENT if call is calls[-1] else style.ALERT
-        room = (_RIGHT - edges[0]) / len(columns) - 34
-        size = min(1.0, room / canvas.text_width(call.meta.bridge, style.HEAD_PX, bold=True)) * style.HEAD_PX
-        canvas.text(x, top + 24, call.meta.bridge, size=size, color=color, bold=True)
+        lines = _broken(canvas, _titled(call), (_RIGHT - edges[0]) / len(columns) - 30)
+        for number, line in enumerate(reversed(lines)):
+            y = top + _TABLE_HEAD - 12 - 25 * number
+            canvas.text(x, y, line, size=style.HEAD_PX, color=color, bold=True)
     for number, name in enumerate(names):
-        y = top + _TABLE_ROW * (number + 1)
+        y = top + _TABLE_HEAD + _TABLE_ROW * number
         canvas.line([(_LEFT, y), (_RIGHT, y)], style.RULE, width=0.8)
         canvas.text(_LEFT, y + 25, name, size=style.HEAD_PX, color=style.INK)
         for x, column in zip(edges, columns, strict=True):
             same = column[number] == columns[-1][number]
             color = style.AGENT if x == edges[-1] else style.SOFT if same else style.ALERT
             canvas.text(x, y + 25, column[number], size=style.HEAD_PX, bold=True, color=color)
+
+
+def _titled(call: DemoRecord) -> str:
+    return call.meta.bridge[:1].upper() + call.meta.bridge[1:]
+
+
+def _broken(canvas: Canvas, text: str, room: float) -> list[str]:
+    """Break a heading into lines of at most `room` pixels; a longer word stays whole."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and canvas.text_width(longer, style.HEAD_PX, bold=True) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _draw_footer(canvas: Canvas, calls: Sequence[DemoRecord], height: float) -> None:

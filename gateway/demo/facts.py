@@ -213,6 +213,11 @@ class BargeIn:
         return _between_ms(self.speech_started_s, self.silence_s)
 
     @property
+    def heard_by_then_ms(self) -> float:
+        """What had been heard when the caller got the word: all that ever was, if the answer was cut."""
+        return self.heard_ms if self.words_unheard else self.heard_at_onset_ms
+
+    @property
     def talked_over_ms(self) -> int:
         """How long the agent went on after the caller had begun."""
         return max(0, round((self.silence_s - self.onset_s) * 1000))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.demo.facts import AgentItem, BargeIn, DemoRecord
 
+ROW_COUNT = 5
 _INAUDIBLE_MS = 60.0
 """Less than this is missing from no syllable: pauses at the edges of a recording."""
 
@@ -48,7 +49,7 @@ def _believed_too_much_ms(item: AgentItem, barge_in: BargeIn | None) -> float:
     """An answer nobody truncated counts as heard at once, though the caller had heard only a part when interrupting."""
     heard_ms = item.heard_ms
     if barge_in is not None and item.truncated_at_ms is None:
-        heard_ms = barge_in.heard_at_onset_ms
+        heard_ms = barge_in.heard_by_then_ms
     too_much_ms = item.believed_ms - heard_ms
     return too_much_ms if too_much_ms >= _INAUDIBLE_MS else 0.0
 

@@ -1,7 +1,7 @@
 """The call while it happens: who speaks, what is said, how long it takes, how far playout is ahead.
 
-`CallView` is a plain model that is fed with trace notes and levels; drawing it is another matter, and happens here with rich,
-or line by line where standard output is no terminal.
+`CallView` is a plain model that is fed with trace notes and levels; drawing it is another matter, and happens here
+with rich, or line by line where standard output is no terminal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CallView:
     news: list[str] = field(default_factory=list)
     """lines that a plain log has not shown yet"""
 
-    def note(self, note: dict[str, Any]) -> None:
+    def note(self, note: dict[str, Any]) -> None:  # noqa: C901 - a table of notes, a line or two each
         """Take one note of the gateway's trace."""
         match note["name"]:
             case "call.answered":

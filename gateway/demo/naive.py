@@ -1,9 +1,9 @@
 """A bridge as public samples write it, for comparison: no pacing, no truncation, silent frames dropped.
 
-What follows from these three is what the comparison shows. Everything else is done as such samples do it, and no worse: the
-official Call Automation client answers at once, the model is dialled when the media socket comes, the greeting is a normal
-request, whole deltas go to the phone the moment they arrive, and `speech_started` sends StopAudio. It imports
-nothing of the gateway's own call handling.
+What follows from these three is what the comparison shows. Everything else is done as such samples do it, and no
+worse: the official Call Automation client answers at once, the model is dialled when the media socket comes, the
+greeting is a prepared message, whole deltas go to the phone the moment they arrive, and `speech_started` sends
+StopAudio. It imports nothing of the gateway's own call handling.
 
     python -m gateway.demo.naive --port 8080 --acs-endpoint http://127.0.0.1:8090 --acs-key-file twin.key \
         --voice-live ws://127.0.0.1:8091 --profile byom-azure-openai-chat-completion --model twin

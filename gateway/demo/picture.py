@@ -87,9 +87,11 @@ def draw(record: DemoRecord, path: Path) -> Geometry:
     words += draw_blocks(canvas, rows.agent_words.y0, agents, style.AGENT)
     if record.lead or record.ptu:
         draw_lead(canvas, axis, rows.lead, record.lead)
-        draw_ptu(canvas, axis, rows.ptu, record.ptu, record.meta.ptu_units)
+        draw_ptu(canvas, axis, rows.ptu, record.ptu)
     draw_seconds(canvas, axis, rows.end_y)
-    _draw_names(canvas, rows, strips=bool(record.lead or record.ptu))
+    _draw_names(canvas, rows)
+    if record.lead or record.ptu:
+        _draw_strip_names(canvas, rows, record.meta.ptu_units)
     _draw_footer(canvas, record, height)
     canvas.save(path)
     whole = View(axis, rows.caller.y0, rows.end_y)
@@ -156,13 +158,17 @@ def _enlarged(axis: TimeAxis, span: tuple[float, float], foot: float) -> Box:
     return Box(axis.x(max(0.0, span[0])), foot, axis.x(min(axis.t1, span[1])), foot)
 
 
-def _draw_names(canvas: Canvas, rows: _Rows, *, strips: bool) -> None:
+def _draw_names(canvas: Canvas, rows: _Rows) -> None:
     draw_lane_name(canvas, _middle(rows.caller), "Caller", style.CALLER, below="as spoken")
     draw_lane_name(canvas, _middle(rows.response) - 2, "Wait", style.INK, below="ms")
     draw_lane_name(canvas, _middle(rows.agent), "Agent", style.AGENT, below="as heard")
     draw_lane_name(canvas, rows.caller_words.y0 + 20, "Caller", style.CALLER)
     draw_lane_name(canvas, rows.agent_words.y0 + 20, "Agent", style.AGENT)
-    for row, name, unit in ((rows.lead, "Lead", "ms"), (rows.ptu, "PTU", "%")) if strips else ():
+
+
+def _draw_strip_names(canvas: Canvas, rows: _Rows, ptu_units: int | None) -> None:
+    share = "%" if ptu_units is None else f"% of {ptu_units:,}"
+    for row, name, unit in ((rows.lead, "Lead", "ms"), (rows.ptu, "PTU", share)):
         canvas.text(88, _middle(row), name, size=style.HEAD_PX, bold=True, align="right")
         canvas.text(88, _middle(row) + 21, unit, size=style.SMALL_PX, color=style.SOFT, align="right")
 

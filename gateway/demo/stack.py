@@ -84,7 +84,8 @@ async def running(folder: Path, rates: Rates, *, naive: bool, scripted: bool) ->
     try:
         await models.start()
         await phone.start()
-        gateway = _gateway(folder, rates, port, metrics_port, phone.endpoint, models.url)
+        config = gateway_config(rates, port, metrics_port, phone.endpoint, models.url)
+        gateway = _gateway(folder, config)
         subjects.append(gateway)
         await gateway.start(None)
         if naive_phone is not None:
@@ -102,18 +103,18 @@ async def running(folder: Path, rates: Rates, *, naive: bool, scripted: bool) ->
         await models.stop()
 
 
-def _gateway(folder: Path, rates: Rates, port: int, metrics_port: int, phone_url: str, models_url: str) -> Subject:
-    config = gateway_config(rates, port, metrics_port, phone_url, models_url)
+def _gateway(folder: Path, config: dict[str, Any]) -> Subject:
     (folder / "tickets.key").write_bytes(secrets.token_bytes(48).hex().encode())
     file = folder / "gateway.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    operator = f"http://127.0.0.1:{metrics_port}"
+    server = config["server"]
+    operator = f"http://127.0.0.1:{server['metrics_port']}"
     return Subject(
         name="gateway",
         arguments=["-m", "gateway", "serve", "--config", str(file)],
         directory=folder,
         environment={},
-        events_url=f"http://127.0.0.1:{port}/events/incoming-call",
+        events_url=f"{server['public_url']}/events/incoming-call",
         ready_url=f"{operator}/readyz",
         metrics_url=f"{operator}/metrics",
     )

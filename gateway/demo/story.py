@@ -7,9 +7,13 @@ from pathlib import Path
 
 from gateway.audio.wav import WavError, read_wav
 from gateway.simulator.phone import CallPlan, HangUp, PhoneSwitches, Say, Speech
+from gateway.simulator.phone.switches import SilentFrames
 
 CASCADE_NUMBER = "+18005550126"
 REALTIME_NUMBER = "+18005550127"
+START_OFFSET_S = 0.2
+"""The network plays what reaches it from then on, counted from its first frame; the same for every bridge here. What
+the real one does is not documented."""
 MAX_S = 58.0
 """Whoever gets no answer hangs up then."""
 
@@ -51,7 +55,8 @@ def plan_of(number: str, recordings: list[Recording], *, silence_marked: bool = 
         silence_marked: the network sends frames marked silent, without data, while the caller is silent. The model's
             turn detection counts samples, so whoever drops such frames never sees a turn end.
     """
-    switches = PhoneSwitches(silent_frames="no_data" if silence_marked else "never")
+    silence: SilentFrames = "no_data" if silence_marked else "never"
+    switches = PhoneSwitches(silent_frames=silence, start_offset_s=START_OFFSET_S)
     if not recordings:
         return CallPlan(number=number, switches=switches, max_s=MAX_S)
     said = tuple(Say(recording.speech) for recording in recordings)

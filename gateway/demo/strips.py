@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from gateway.demo import style
@@ -29,7 +30,7 @@ def draw_lead(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[LeadPoi
     canvas.text(axis.x0 - 8, box.y1, "0", size=style.SMALL_PX, color=style.SOFT, align="right")
     if points:
         first = _spurts(points)[0]
-        note = f"{first[-1].lead_ms:.0f} ms ahead"
+        note = f"{statistics.median(point.lead_ms for point in points):.0f} ms ahead"
         canvas.text(axis.x(first[-1].at_s) + 10, box.y0 + 44, note, size=style.SMALL_PX, color=style.INK)
     if longest:
         peak = max(points, key=lambda point: point.queued_ms)
@@ -37,11 +38,11 @@ def draw_lead(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[LeadPoi
         canvas.text(axis.x(peak.at_s) + 10, box.y0 + 14, note, size=style.SMALL_PX, color=style.AGENT)
 
 
-def draw_ptu(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[PtuPoint], units: int | None) -> None:
+def draw_ptu(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[PtuPoint]) -> None:
     """Share of the deployment's provisioned throughput this call has taken in its last minute."""
     _draw_ground(canvas, axis, box)
     highest = _nice(
-        max((point.percent for point in points), default=0.0) * 1.3, (0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 100.0)
+        max((point.percent for point in points), default=0.0) * 1.3, (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
     )
     if points:
         x, y = [axis.x0], [box.y1]
@@ -54,9 +55,6 @@ def draw_ptu(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[PtuPoint
                 _draw_charge(canvas, axis, box, point, highest)
     canvas.text(axis.x0 - 8, box.y0 + 12, f"{highest:g}", size=style.SMALL_PX, color=style.SOFT, align="right")
     canvas.text(axis.x0 - 8, box.y1, "0", size=style.SMALL_PX, color=style.SOFT, align="right")
-    if units is not None:
-        note = f"of {units} PTU"
-        canvas.text(axis.x1 - 6, box.y1 - 6, note, size=style.SMALL_PX, color=style.SOFT, align="right")
 
 
 def _draw_charge(canvas: Canvas, axis: TimeAxis, box: Box, point: PtuPoint, highest: float) -> None:

@@ -92,7 +92,10 @@ class CallSession:
             if not self._farewell.said:
                 self._give_up(Outcome(Reason.MODEL_UNAVAILABLE))
         elif not self._farewell.said:
+            nothing_to_play = not self.downlink.busy
             self._answers.on_model(event, now, self._out)
+            if nothing_to_play and self.downlink.busy and self.state is CallState.BRIDGED:
+                self._play(now)  # an answer need not wait for the next tick
         return self._take()
 
     def on_tick(self, now: float) -> list[Effect]:
@@ -103,10 +106,7 @@ class CallSession:
                 if appends:
                     self._out.extend(appends)
                     self._on_heard()
-            for item_id, heard_at in self.downlink.on_tick(now, self._out):
-                self._answers.on_first_sent(item_id, heard_at, now, self._out)
-            if self.uplink is not None:
-                self._compare_voices(self.uplink)
+            self._play(now)
             if not self._farewell.said:
                 self._answers.on_tick(now, self._out)
             elif self._farewell.due(self.downlink, now):
@@ -177,11 +177,15 @@ class CallSession:
                     self._answers.turns.voice_ended(at)
                     self._out.append(Note("caller.end", {"at": at}))
 
-    def _compare_voices(self, uplink: Uplink) -> None:
-        """Let the self-audio detector know what is being played."""
-        for effect in self._out:
-            if type(effect) is PlayFrame:
-                uplink.self_audio.sent(pcm_rms(effect.pcm))
+    def _play(self, now: float) -> None:
+        """Send the frames that are due; the self-audio detector learns how loud they are."""
+        already = len(self._out)
+        for item_id, heard_at in self.downlink.on_tick(now, self._out):
+            self._answers.on_first_sent(item_id, heard_at, now, self._out)
+        if self.uplink is not None:
+            for effect in self._out[already:]:
+                if type(effect) is PlayFrame:
+                    self.uplink.self_audio.sent(pcm_rms(effect.pcm))
 
     def _on_closed(self, code: int | None, now: float) -> None:
         self.state = advance(self.state, Step.DETACHED)

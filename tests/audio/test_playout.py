@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.audio.pcm import Int16Array
-from gateway.audio.playout import DUE_S, MAX_BURST_FRAMES, Frame, Playout
+from gateway.audio.playout import DUE_S, EARLY_S, MAX_BURST_FRAMES, Frame, Playout
 
 RATE_HZ = 16000
 FRAME = RATE_HZ // 50
@@ -90,7 +90,7 @@ def test_the_lead_in_lasts_at_least_as_long_as_asked(lead_in_s: float, silent_fr
     playout.open(START, lead_in_s)
     sent = tick(playout, START, START + 0.5)
     assert [frame.item for _, frame in sent] == [None] * silent_frames + ["a"]
-    assert sent[-1][0] >= START + lead_in_s - DUE_S
+    assert sent[-1][0] >= START + lead_in_s - EARLY_S
 
 
 def test_a_ticker_that_stalls_in_the_lead_in_neither_shortens_nor_bursts_it() -> None:
@@ -162,12 +162,20 @@ def test_lateness_of_single_ticks_never_adds_up() -> None:
     assert playout.stats.resyncs == 0
 
 
-def test_what_is_due_within_half_a_millisecond_is_due() -> None:
+def test_what_is_due_before_the_next_tick_but_one_is_due() -> None:
     playout = opened()
     playout.append("a", frames(10))
     playout.frames_due(START)
-    assert playout.frames_due(START + TICK_S - DUE_S - 0.0002) == []
-    assert len(playout.frames_due(START + TICK_S - DUE_S + 0.0001)) == 1
+    assert playout.frames_due(START + TICK_S - EARLY_S - 0.0002) == []
+    assert len(playout.frames_due(START + TICK_S - EARLY_S + 0.0001)) == 1
+
+
+def test_a_tick_that_comes_a_little_early_or_late_leaves_no_frame_behind() -> None:
+    playout = opened()
+    playout.append("a", frames(200))
+    sent = [len(playout.frames_due(START + number * TICK_S + 0.002 * (-1) ** number)) for number in range(1, 100)]
+    assert sent[0] > 1  # the lead
+    assert set(sent[1:]) == {1}
 
 
 def test_the_maximum_is_kept_to_the_sample_even_by_an_early_timer() -> None:
@@ -197,7 +205,7 @@ def test_a_stall_shorter_than_the_lead_is_caught_up_and_not_heard() -> None:
     playout = opened()
     playout.append("a", frames(100))
     tick(playout, START, START + 0.2)
-    assert len(playout.frames_due(START + 0.23)) == 2
+    assert len(playout.frames_due(START + 0.23)) == 3
     tick(playout, START + 0.24, START + 3)
     assert playout.stats.resyncs == 0
     assert playout.ledger.last_played_at("a") == pytest.approx(START + 2)
@@ -241,7 +249,7 @@ def test_a_stall_is_counted_even_before_the_first_frame_of_an_item_that_stands_b
     playout.finish("a")
     playout.frames_due(START)
     playout.append("b", frames(3))
-    assert playout.frames_due(START + 0.01) == []
+    assert playout.frames_due(START + 0.005) == []
     playout.frames_due(START + 0.2)
     assert playout.stats.resyncs == 1
 

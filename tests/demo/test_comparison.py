@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo.comparison import draw_comparison, remarks
 from gateway.demo.facts import DemoRecord
-from gateway.demo.findings import find, rows
+from gateway.demo.findings import ROW_COUNT, find, rows
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_what_went_wrong_is_counted_at_the_ear(naive: DemoRecord) -> None:
     assert findings.greeting_lost_ms == pytest.approx(900.0, abs=5.0)
     assert findings.talked_over_ms == naive.barge_ins[0].talked_over_ms
     assert findings.unanswered == (2, 3)
-    heard_ms = naive.barge_ins[0].heard_at_onset_ms
+    heard_ms = naive.barge_ins[0].heard_at_onset_ms  # it was never cut: the rest was heard over the caller's words
     assert findings.believed_unheard_ms == pytest.approx(900.0 + 11748.0 - heard_ms, abs=10.0)
 
 
@@ -42,8 +42,22 @@ def test_a_good_call_has_nothing_to_answer_for(ours: DemoRecord) -> None:
     assert not any(remark.bad for remark in remarks(ours))
 
 
+def test_an_answer_cut_but_not_truncated_misleads_the_model(ours: DemoRecord) -> None:
+    cut = ours.barge_ins[0]
+    items = tuple(
+        dataclasses.replace(item, truncated_at_ms=None, believed_ms=item.generated_ms)
+        if item.item_id == cut.item_id
+        else item
+        for item in ours.items
+    )
+    untold = dataclasses.replace(cut, truncated_at_ms=None, believed_ms=11748.125)
+    findings = find(dataclasses.replace(ours, items=items, barge_ins=(untold,)))
+    assert findings.believed_unheard_ms == pytest.approx(11748.125 - cut.heard_ms, abs=1.0)
+
+
 def test_turns_the_caller_never_came_to_count_as_unanswered(ours: DemoRecord, naive: DemoRecord) -> None:
     given_up = dataclasses.replace(naive, turns=naive.turns[1:2], utterances=naive.utterances[1:2])
+    assert len(rows(find(naive), find(ours))) == ROW_COUNT
     table = {name: (before, after) for name, before, after in rows(find(given_up), find(ours))}
     assert table["caller's turns answered"] == ("0 of 2", "2 of 2")
     assert table["longest wait for an answer"][0] == "no answer at all"

@@ -61,7 +61,7 @@ class Connection:
         ApiError: the answer is not one the service takes.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - an answer brings all of a call together
+    def __init__(  # noqa: PLR0913 - an answer brings all of a call together
         self,
         leg: Leg,
         body: Json,

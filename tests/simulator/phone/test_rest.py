@@ -325,7 +325,7 @@ def test_played_file_is_heard(gateway: Any, run_bench: Any, bench_tone: Any) -> 
 
 
 @pytest.mark.parametrize(("rate_hz", "path", "sub_code"), [(24000, "/prompt.wav", 8535), (16000, "/none.wav", 8536)])
-def test_file_that_cannot_be_played(  # noqa: PLR0913, PLR0917 - three fixtures and three parameters
+def test_file_that_cannot_be_played(  # noqa: PLR0913 - three fixtures and three parameters
     gateway: Any, run_bench: Any, bench_tone: Any, rate_hz: int, path: str, sub_code: int
 ) -> None:
     record = play(gateway, run_bench, write_wav(bench_tone(0.5), rate_hz), path)
