@@ -5,6 +5,7 @@ The service's end of turn is late by its silence setting; every latency the call
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gateway.audio.level import NoiseFloor
@@ -16,6 +17,8 @@ MIN_VOICE_RMS = 0.004 * 32768
 """... and at least about -48 dBFS: below it nobody is speaking to us."""
 ONSET_FRAMES = 3
 """60 ms: a click is shorter."""
+FLOOR_FRAMES = 5
+"""The noise floor needs four frames with sound; a line that sends exact zeros has none."""
 HANGOVER_S = 0.22
 """Gaps inside words are shorter; the end is dated back to the last voiced frame."""
 
@@ -37,7 +40,8 @@ class Ears:
 
     def __init__(self) -> None:
         self._floor = NoiseFloor()
-        self._threshold_rms = MIN_VOICE_RMS
+        self._frames = 0
+        self._threshold_rms = math.inf  # nobody speaks before the line's own noise is known
         self._voiced_run = 0
         self._run_began_at = 0.0
         self._speaking = False
@@ -62,7 +66,9 @@ class Ears:
         """Take a frame of 20 ms by its level; says so when a voice began or ended."""
         voiced = frame_rms >= self._threshold_rms
         self._floor.update(frame_rms)
-        self._threshold_rms = max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
+        self._frames += 1
+        if self._frames >= FLOOR_FRAMES:
+            self._threshold_rms = max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
         self.level_rms = frame_rms
         if voiced:
             return self._voiced(now)

@@ -203,7 +203,7 @@ class JitterBuffer(Generic[T]):
             return self._emit(frame, now)
         off_s = sent_at - expected
         if -HALF_FRAME_S < off_s < HALF_FRAME_S:
-            self._trust.judge(in_order=True)
+            self._judge(in_order=True)
             self._expect_after(frame)
             out = self._emit(frame, now)
             return out if self._held is None else [*out, *self._release(now)]
@@ -248,11 +248,11 @@ class JitterBuffer(Generic[T]):
         if not frame.silent and frame.body == last.body:
             self.stats.duplicate += frame.samples
             return []
-        self._judge_off()
+        self._judge(in_order=False)
         return [*self._release(now), *self._emit(frame, now)]
 
     def _out_of_order(self, frame: Timed[T], off_s: float, now: float) -> list[Emit[T]]:
-        self._judge_off()
+        self._judge(in_order=False)
         if not self._trust.trusted or abs(off_s) > EPOCH_S:
             if self._trust.trusted:
                 self.stats.epochs += 1
@@ -264,9 +264,12 @@ class JitterBuffer(Generic[T]):
 
     def _ahead(self, frame: Timed[T], now: float) -> list[Emit[T]]:
         """The stamps skip: something is missing, or was overtaken."""
-        if now < self._reorder_until and self._held is None:
+        held = self._held
+        if held is None and now < self._reorder_until:
             self._held = frame
             return []
+        if held is not None and (held.sent_at or 0.0) > (frame.sent_at or 0.0):
+            return [*self._after_gap(frame, now), *self._release(now)]
         out = self._release(now)
         return [*out, *self._after_gap(frame, now)]
 
@@ -332,6 +335,6 @@ class JitterBuffer(Generic[T]):
         if frame.sent_at is not None:
             self._expected = frame.sent_at + frame.samples / self._rate_hz
 
-    def _judge_off(self) -> None:
-        if self._trust.judge(in_order=False):
+    def _judge(self, *, in_order: bool) -> None:
+        if self._trust.judge(in_order=in_order):
             self.stats.distrusted += 1
