@@ -20,9 +20,6 @@ from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND, Int16Array
 
 DUE_S = 0.0005
 """Due within this is due: timers of an event loop have a resolution of 1 ms, and may fire early by as much."""
-EARLY_S = FRAME_S / 2
-"""A frame due within this is sent: the clock ticks once a frame and not to the millisecond, and a frame that a tick
-just misses would leave a whole frame late."""
 MAX_BURST_FRAMES = 5
 """At most this many frames at once, at a start or after a stall: one call must not hold up the others."""
 REBUFFER_S = 0.04
@@ -210,17 +207,23 @@ class Playout:
             return now + lead_s
         if self._queue.ready(self._needed_samples(), may_change=False):
             target_s = min(self.lead.target_s, self._max_lead_s)
-            return max(self._sound_from, now + lead_s + FRAME_S - target_s)
+            return max(self._sound_from, now + max(0.0, lead_s - target_s))
         if self._queue.ready(self._needed_samples(), may_change=True):
             return max(self._sound_from, now + lead_s)
         return None
 
-    def _room(self, lead_s: float, target_s: float) -> bool:
-        """One more frame keeps to the target, and to the maximum in any case."""
-        return lead_s + FRAME_S <= min(target_s + EARLY_S, self._max_lead_s) + _ROUNDING_S
+    def _room(self, lead_s: float, target_s: float, sent: int) -> bool:
+        """One more frame keeps to the target, and to the maximum in any case.
+
+        The first frame of a tick goes while the lead is up to the target, a second only when a whole frame is missing.
+        Between the two a tick sends exactly one, however a little early or late it comes: with one limit for both,
+        jitter around it would send none and then two.
+        """
+        limit_s = target_s if sent == 0 else target_s - FRAME_S
+        return lead_s <= limit_s + DUE_S and lead_s + FRAME_S <= self._max_lead_s + _ROUNDING_S
 
     def _send_lead_in(self, now: float, frames: list[Frame]) -> None:
-        if self._room(self.lead_s(now), FRAME_S):
+        if self._room(self.lead_s(now), 0.0, 0):
             self.ledger.send(None, 0, self._frame_samples, now)
             self.stats.frames_sent += 1
             self.stats.silence_frames_sent += 1
@@ -234,7 +237,7 @@ class Playout:
         if dry:
             self._ran_dry()
         sent, lead_s = 0, max(0.0, lead_s)
-        while sent < MAX_BURST_FRAMES and self._room(lead_s, target_s):
+        while sent < MAX_BURST_FRAMES and self._room(lead_s, target_s, sent):
             taken = queue.take(self._needed_samples(), may_change=dry)
             if taken is None:
                 break
