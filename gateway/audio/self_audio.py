@@ -21,8 +21,10 @@ MAX_LAG_FRAMES = 50
 EVERY_FRAMES = 100
 MIN_ACTIVE_FRAMES = 60
 """Of the window; less says nothing about anybody's rhythm."""
-MIN_CORRELATION = 0.85
-"""Independent speech stays below about 0.6 in this comparison; echo over a noisy line reaches 0.9."""
+STRONG = 0.85
+"""Enough by itself: two people who talk at once were never more alike than 0.80 in 200 conversations."""
+ALIKE = 0.7
+"""Enough twice in a row at the same delay, which chance does not repeat; echo over a telephone line reaches 0.84."""
 ACTIVE_DB = 10.0
 MIN_SPREAD_DB = 1.0
 """An uplink of even level is noise or silence: nobody's voice."""
@@ -38,6 +40,8 @@ class SelfAudioDetector:
         self._received: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._frames = 0
         self._sent_now = FLOOR_DB
+        self._alike_at: int | None = None
+        """delay at which the last comparison was alike"""
         self.suspected_s = 0.0
         """seconds of the call in which the uplink looked like our own voice"""
         self.lag_s: float | None = None
@@ -75,7 +79,9 @@ class SelfAudioDetector:
         likeness = np.where(active & (norms > 0), played @ received / np.maximum(norms, 1.0), 0.0)
         best = int(np.argmax(likeness))
         self.correlation, self.lag_s = float(likeness[best]), (len(likeness) - 1 - best) * FRAME_S
-        if self.correlation >= MIN_CORRELATION:
+        before, self._alike_at = self._alike_at, best if self.correlation >= ALIKE else None
+        again = before is not None and self._alike_at is not None and abs(before - self._alike_at) <= 1
+        if again or self.correlation >= STRONG:
             self.suspected_s += EVERY_FRAMES * FRAME_S
 
 

@@ -187,3 +187,19 @@ def setup_type_fixture() -> type[Setup]:
 @pytest.fixture(name="on_virtual_time")
 def on_virtual_time_fixture() -> Any:
     return on_virtual_time
+
+
+@pytest.fixture(scope="session")
+def scenario_runner() -> Callable[[str, Path], Result]:
+    """Run the story on a profile, for fixtures that live longer than a test."""
+
+    async def main(profile: str, folder: Path) -> Result:
+        setup = Setup(profile=profile)
+        async with started(setup, folder) as stack:
+            return await stack.run(setup.plan)
+
+    def run(profile: str, folder: Path) -> Result:
+        result: Result = on_virtual_time(main(profile, folder))
+        return result
+
+    return run

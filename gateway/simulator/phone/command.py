@@ -15,7 +15,7 @@ from gateway.simulator.phone.plan import Action, CallPlan, HangUp, Say, Speech, 
 from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.phone.switches import PhoneSwitches, parse_switches, switch_defaults
 
-DEVELOPMENT_KEY = base64.b64encode(b"voice gateway: development only.").decode()
+DEVELOPMENT_KEY = base64.b64encode(b"The offline twin takes this key; it is not a secret.").decode()
 """What `--key` is unless given: not a secret, as it opens nothing but this simulator."""
 
 
@@ -26,14 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--events-url",
-        default="http://127.0.0.1:8080/events",
+        default="http://127.0.0.1:8080/events/incoming-call",
         metavar="URL",
         help="the gateway's webhook for IncomingCall (default: %(default)s)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to serve Call Automation on (default: %(default)s)"
     )
-    parser.add_argument("--port", type=int, default=8091, help="and its port; 0: any free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="and its port; 0: any free one (default: %(default)s)")
     parser.add_argument(
         "--key",
         default=DEVELOPMENT_KEY,
