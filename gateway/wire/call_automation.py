@@ -11,7 +11,9 @@ from gateway.wire.strict_json import parse_json, table, text
 
 MAX_EVENTS = 100
 _PREFIX = "Microsoft.Communication."
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""Without dots and colons: it becomes a segment of a request's path, where `..` and `:terminate` mean something."""
 _WORD = re.compile(r"[A-Za-z]{1,64}")
 
 
@@ -62,11 +64,11 @@ def parse(body: bytes) -> list[Callback]:
     """The events of one callback.
 
     Raises:
-        BadMessage: the body as a whole is not 1 to 100 events; kind `json`, `bounds` or `shape`.
+        BadMessage: the body as a whole is not 1 to 100 events, or holds no object; kind `json`, `bounds` or `shape`.
     """
     document = parse_json(body)
     events = document if isinstance(document, list) else [document]
-    if not 1 <= len(events) <= MAX_EVENTS:
+    if not 1 <= len(events) <= MAX_EVENTS or not any(isinstance(event, dict) for event in events):
         raise BadMessage("shape")
     return [_event(table(event)) for event in events]
 
@@ -76,8 +78,8 @@ def _event(event: dict[str, Any]) -> Callback:
     kind = text(event.get("type")).removeprefix(_PREFIX)
     common = (
         kind if _WORD.fullmatch(kind) else "unknown",
-        _matching(event.get("id")),
-        _matching(data.get("callConnectionId")),
+        _matching(_EVENT_ID, event.get("id")),
+        _matching(_CONNECTION_ID, data.get("callConnectionId")),
     )
     result = table(data.get("resultInformation"))
     match kind:
@@ -94,8 +96,8 @@ def _event(event: dict[str, Any]) -> Callback:
             return OtherCallback(*common)
 
 
-def _matching(value: Any) -> str | None:
-    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def _number(value: Any) -> int | None:

@@ -26,6 +26,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SERVER_CALL_ID = re.compile(r"[A-Za-z0-9+/=_-]{1,1024}")
 _CONTEXT = re.compile(r"[A-Za-z0-9+/=._-]{1,32768}")
 _CODE = re.compile(r"[A-Za-z0-9-]{1,128}")
+_ANONYMOUS = "4:anonymous"
+"""The raw id of a caller who withholds the number, as the SDK knows it."""
 _PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 MAX_RAW_ID_BYTES = 512
 
@@ -93,13 +95,14 @@ def parse(body: bytes) -> list[Item]:
     """The events of one delivery, in order.
 
     Raises:
-        BadMessage: the body as a whole is not a list of 1 to 100 events; kind `json`, `bounds` or `shape`.
+        BadMessage: the body as a whole is not a list of 1 to 100 events, or holds no object; kind `json`, `bounds` or
+            `shape`.
     """
     document = parse_json(body)
     events = document if isinstance(document, list) else [document]
-    if not 1 <= len(events) <= MAX_EVENTS or not all(isinstance(event, dict) for event in events):
+    if not 1 <= len(events) <= MAX_EVENTS or not any(isinstance(event, dict) for event in events):
         raise BadMessage("shape")
-    return [_item(event) for event in events]
+    return [_item(event) if isinstance(event, dict) else Bad("shape") for event in events]
 
 
 def validation_reply(validation: Validation) -> dict[str, str]:
@@ -155,6 +158,8 @@ def _identity(identity: dict[str, Any]) -> Identity:
     raw_id = text(identity.get("rawId"))
     if not raw_id.isascii() or not raw_id.isprintable() or not 0 < len(raw_id) <= MAX_RAW_ID_BYTES:
         return Identity("anonymous", "")
+    if raw_id == _ANONYMOUS:
+        return Identity("anonymous", raw_id)
     number = text(table(identity.get("phoneNumber")).get("value"))
     if _PHONE_NUMBER.fullmatch(number):
         return Identity("phoneNumber", raw_id, number)

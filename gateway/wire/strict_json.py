@@ -10,10 +10,16 @@ from gateway.errors import BadMessage
 
 MAX_NODES = 10_000
 MAX_KEY_CHARACTERS = 128
+MAX_TEXT_CHARACTERS = 64 * 1024
 
 
-def parse_json(body: bytes, max_depth: int = 16) -> Any:
-    """Parse, refusing what orjson refuses (NaN, infinities, byte order marks, lone surrogates) and what is too deep.
+def parse_json(body: bytes, max_depth: int = 16, max_text: int = MAX_TEXT_CHARACTERS) -> Any:
+    """Parse, refusing what orjson refuses (NaN, infinities, byte order marks, lone surrogates) and what is too large.
+
+    Args:
+        body: UTF-8.
+        max_depth: objects and lists within each other.
+        max_text: characters of the longest string that is no key.
 
     Raises:
         BadMessage: kind `json` or `bounds`.
@@ -22,11 +28,11 @@ def parse_json(body: bytes, max_depth: int = 16) -> Any:
         value = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise BadMessage("json") from error
-    _check(value, max_depth)
+    _check(value, max_depth, max_text)
     return value
 
 
-def _check(value: Any, max_depth: int) -> None:
+def _check(value: Any, max_depth: int, max_text: int) -> None:
     nodes, level = 0, [value]
     for _ in range(max_depth + 1):
         following: list[Any] = []
@@ -37,6 +43,8 @@ def _check(value: Any, max_depth: int) -> None:
                 following.extend(node.values())
             elif isinstance(node, list):
                 following.extend(node)
+            elif isinstance(node, str) and len(node) > max_text:
+                raise BadMessage("bounds")
         nodes += len(following)
         if nodes > MAX_NODES:
             raise BadMessage("bounds")

@@ -85,7 +85,8 @@ def decode(data: bytes) -> ServerEvent:
 
 
 def _decode_other(data: bytes) -> ServerEvent:
-    event = table(parse_json(data))
+    # A session comes back with its instructions, which may be longer than other texts are allowed to be.
+    event = table(parse_json(data, max_text=MAX_EVENT_BYTES))
     kind = event.get("type")
     if not isinstance(kind, str) or kind in _DELTAS:  # a delta comes here only with a field of a wrong type
         raise BadMessage("shape")

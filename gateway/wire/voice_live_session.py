@@ -25,6 +25,8 @@ _OUTPUT_NAMES = {
 }
 _OUTPUT_FORMATS = {name: fmt for fmt, name in _OUTPUT_NAMES.items()}
 _AUDIO_FIELDS = frozenset({"input_audio_format", "input_audio_sampling_rate", "output_audio_format"})
+_NOT_COMPARED = _AUDIO_FIELDS | {"metadata"}
+"""Formats are followed; metadata is a note for the service's own logs and changes nothing about the session."""
 _DEFAULT_INPUT_RATE = {Codec.PCM16: 24000, Codec.ULAW: 8000, Codec.ALAW: 8000}
 
 
@@ -122,11 +124,12 @@ def _input_format(session: dict[str, Any]) -> AudioFormat | None:
 def differences(asked: SessionSettings, got: SessionUpdated) -> list[str]:
     """Dotted paths of settings that the service took otherwise than asked.
 
-    Fields the service adds are no differences, nor are those it does not echo; audio formats are followed instead.
+    Fields the service adds are no differences, nor are those it does not echo. A null in the place of a value is one:
+    the service left that setting off. What was asked as null is the service's choice.
     """
     found: list[str] = []
     for name, value in asked.session_object().items():
-        if name not in _AUDIO_FIELDS and got.session.get(name) is not None:
+        if name not in _NOT_COMPARED and name in got.session:
             found.extend(_unequal(name, value, got.session[name]))
     return found
 
@@ -134,7 +137,7 @@ def differences(asked: SessionSettings, got: SessionUpdated) -> list[str]:
 def _unequal(path: str, asked: Any, got: Any) -> Iterator[str]:
     if isinstance(asked, dict) and isinstance(got, dict):
         for key, value in asked.items():
-            if got.get(key) is not None:
+            if key in got:
                 yield from _unequal(f"{path}.{key}", value, got[key])
     elif isinstance(asked, list | tuple) and isinstance(got, list):
         if sorted(map(str, asked)) != sorted(map(str, got)):

@@ -102,7 +102,16 @@ def test_codes_are_whole_numbers_or_nothing(code: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("body", [b"[]", json.dumps([{}] * 101).encode()])
+@pytest.mark.parametrize("connection_id", ["", "..", "a/b", "x:terminate", "a%2Fb", "x" * 129, "a\n", 5])
+def test_what_cannot_be_a_segment_of_a_path_is_no_connection_id(connection_id: Any) -> None:
+    data = {"callConnectionId": connection_id}
+
+    assert parse({"type": "Microsoft.Communication.CallConnected", "data": data}) == [
+        CallConnected("CallConnected", None, None)
+    ]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[1, null]", json.dumps([{}] * 101).encode()])
 def test_a_body_without_events_or_with_too_many_is_refused(body: bytes) -> None:
     with pytest.raises(BadMessage, match=r"^shape$"):
         call_automation.parse(body)

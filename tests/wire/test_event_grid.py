@@ -89,12 +89,13 @@ def test_the_documented_validation_is_answered_with_its_code() -> None:
 
 
 def test_a_bad_item_never_spoils_the_others() -> None:
-    items = parse(event(correlationId=7), {"eventType": "Microsoft.Communication.ChatMessageReceived"}, event(), {})
+    other = {"eventType": "Microsoft.Communication.ChatMessageReceived"}
+    items = parse(event(correlationId=7), other, event(), {}, None, "x", [event()])
 
-    assert items == [Bad("correlation_id"), Ignored(), parse_call(), Ignored()]
+    assert items == [Bad("correlation_id"), Ignored(), parse_call(), Ignored(), *[Bad("shape")] * 3]
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[1]", json.dumps([{}] * 101).encode()])
+@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[1]", b"[[{}]]", json.dumps([{}] * 101).encode()])
 def test_a_body_that_is_no_list_of_events_is_refused(body: bytes) -> None:
     with pytest.raises(BadMessage, match=r"^shape$"):
         event_grid.parse(body)
@@ -192,6 +193,8 @@ def test_times_at_the_ends_of_the_calendar_do_no_harm(stamp: str) -> None:
         {"rawId": "4:\u0661", "phoneNumber": {"value": NUMBER}},
         {"rawId": "4:a\nb", "phoneNumber": {"value": NUMBER}},
         {"rawId": "4:anonymous", "kind": "phoneNumber", "phoneNumber": {"value": "anonymous"}},
+        {"rawId": "4:anonymous", "kind": "unknown"},
+        {"rawId": "4:anonymous", "kind": "phoneNumber", "phoneNumber": {"value": NUMBER}},
         {"rawId": "4:x", "kind": "bad kind!"},
         {"rawId": "4:x", "phoneNumber": {"value": "+1800555017\u0666"}},
         {"rawId": "4:x", "phoneNumber": {"value": NUMBER + "\n"}},

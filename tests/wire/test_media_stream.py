@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def test_a_frame_keeps_its_base64_text() -> None:
     assert "8005550176" not in repr(event)
 
 
+def test_base64_that_was_escaped_is_unescaped() -> None:
+    """System.Text.Json escapes the plus sign, other writers the slash."""
+    assert decode(rb'{"kind":"AudioData","audioData":{"data":"\u002B\/AA"}}') == PhoneAudio(b"+/AA", None)
+
+
 def test_frames_that_are_silent_may_be_empty() -> None:
     assert decode(audio(data=None, silent=True)) == PhoneAudio(b"", None, silent=True)
     assert decode(audio(silent=None)) == PhoneAudio(b"", None, silent=False)
@@ -100,11 +106,23 @@ def test_time_stamps_have_a_fraction_of_any_length(stamp: str, fraction_s: float
         "2024-11-15T19:16:12_1Z",
         "2024-11-15T19:16:12.\u0661Z",
         "2024-13-15T19:16:12Z",
+        "2024-11-15T19+01:00Z",
+        "20241115T191612.123Z",
+        "2024-W46-5T19:16:12Z",
+        "2024-11-15T19:16:12." + "1" * 13 + "Z",
+        "2024-11-15T19:16:12.5Z" + " " * 1000,
         "Z",
     ],
 )
 def test_an_unreadable_time_stamp_is_none(stamp: str) -> None:
     assert sent_at(stamp) is None
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2999, 1, 1)), st.sampled_from(["Z", "+00:00"]))  # noqa: DTZ001 - the zone is appended as text
+def test_a_time_stamp_is_what_the_standard_library_reads(moment: datetime, zone: str) -> None:
+    for precision in ("milliseconds", "microseconds", "seconds"):
+        stamp = moment.isoformat(timespec=precision) + zone
+        assert sent_at(stamp) == pytest.approx(datetime.fromisoformat(stamp).timestamp(), abs=1e-5)
 
 
 @given(st.text(st.characters(codec="utf-8")) | st.from_regex(r"2024-11-15T19:16:1.{0,12}Z", fullmatch=True))
@@ -128,6 +146,7 @@ def test_formats() -> None:
         *((c, c) for c in "0123456789ABCD*#"),
         ("a", "A"),
         ("pound", "#"),
+        ("Pound", "#"),
         ("asterisk", "*"),
         ("zero", "0"),
         ("nine", "9"),

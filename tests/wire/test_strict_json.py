@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadMessage
-from gateway.wire.strict_json import MAX_KEY_CHARACTERS, MAX_NODES, parse_json, table, text
+from gateway.wire.strict_json import MAX_KEY_CHARACTERS, MAX_NODES, MAX_TEXT_CHARACTERS, parse_json, table, text
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite | st.text(st.characters(codec="utf-8"))
@@ -80,6 +80,13 @@ def test_the_number_of_values_is_bounded() -> None:
     assert len(parse_json(json.dumps([0] * MAX_NODES).encode())) == MAX_NODES
     assert kind_of(json.dumps([0] * (MAX_NODES + 1)).encode()) == "bounds"
     assert kind_of(json.dumps([[0] * 100] * 100).encode()) == "bounds"
+
+
+def test_texts_are_bounded_at_every_level() -> None:
+    assert parse_json(json.dumps(["x" * MAX_TEXT_CHARACTERS]).encode())
+    assert kind_of(json.dumps("x" * (MAX_TEXT_CHARACTERS + 1)).encode()) == "bounds"
+    assert kind_of(json.dumps([{"a": {"b": "x" * (MAX_TEXT_CHARACTERS + 1)}}]).encode()) == "bounds"
+    assert parse_json(b'"12345"', max_text=5) == "12345"
 
 
 def test_keys_are_bounded_at_every_level() -> None:

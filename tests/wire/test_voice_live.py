@@ -89,6 +89,14 @@ def test_audio_stays_base64_text() -> None:
     assert event == AudioDelta("r", "i", b"AAAA")
 
 
+def test_instructions_may_be_long() -> None:
+    long = "Be brief. " * 10_000
+    event = read({"type": "session.updated", "session": {"id": "s", "instructions": long}})
+
+    assert isinstance(event, SessionUpdated)
+    assert event.session["instructions"] == long
+
+
 def test_words_run_as_text() -> None:
     event = read(
         {"type": "response.audio_transcript.delta", "response_id": "r", "item_id": "i", "delta": "Gr\u00fc\u00df"}

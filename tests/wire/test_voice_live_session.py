@@ -145,6 +145,30 @@ def test_differences_are_named_by_their_path() -> None:
     assert differing(modalities=["audio"]) == ["modalities"]
 
 
+def test_a_setting_that_the_service_left_off_is_a_difference() -> None:
+    assert differing(turn_detection=None) == ["turn_detection"]
+    assert differing(turn_detection=SETTINGS.turn_detection | {"silence_duration_ms": None}) == [
+        "turn_detection.silence_duration_ms"
+    ]
+
+
+def test_a_recorded_session_took_what_it_was_asked() -> None:
+    sent = json.loads((FIXTURES / "twin-cascade-session-update-sent.json").read_bytes())["session"]
+    took = json.loads((FIXTURES / "twin-cascade-session-updated.json").read_bytes())["session"]
+    recorded = replace(
+        SETTINGS,
+        instructions=sent["instructions"],
+        voice=took["voice"],
+        input_format=PCM16_24K,
+        turn_detection=sent["turn_detection"],
+        transcription=sent["input_audio_transcription"],
+        noise_reduction=sent["input_audio_noise_reduction"],
+        echo_cancellation=sent["input_audio_echo_cancellation"],
+    )
+
+    assert differences(recorded, read_session(took)) == []
+
+
 def test_lists_are_compared_whatever_their_order() -> None:
     assert differing(modalities=["audio", "text"]) == []
     assert differing(turn_detection=SETTINGS.turn_detection | {"languages": ["de", "en"]}) == []
