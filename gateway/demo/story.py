@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ START_OFFSET_S = 0.2
 the real one does is not documented."""
 MAX_S = 58.0
 """Whoever gets no answer hangs up then."""
+ANSWER_S = 12.0
+"""Patience for each answer to a recording, whose own length is added."""
+NAIVE_MAX_S = 45.0
+"""The story takes 44 s where every turn is answered; a naive call where none is should not make everybody wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,10 @@ class Recording:
 
     path: Path
     speech: Speech
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.speech.samples) / self.speech.rate_hz
 
 
 class BadRecording(ValueError):  # noqa: N818 - named for what happened
@@ -60,4 +69,15 @@ def plan_of(number: str, recordings: list[Recording], *, silence_marked: bool = 
     if not recordings:
         return CallPlan(number=number, switches=switches, max_s=MAX_S)
     said = tuple(Say(recording.speech) for recording in recordings)
-    return CallPlan(number=number, switches=switches, behaviour=(*said, HangUp(1.0)), max_s=MAX_S)
+    return CallPlan(number=number, switches=switches, behaviour=(*said, HangUp(1.0)), max_s=_patience_s(recordings))
+
+
+def naive_plan(recordings: list[Recording], *, silence_marked: bool) -> CallPlan:
+    """The same caller rings the naive bridge; only the patience differs."""
+    plan = plan_of(CASCADE_NUMBER, recordings, silence_marked=silence_marked)
+    return plan if recordings or not silence_marked else dataclasses.replace(plan, max_s=NAIVE_MAX_S)
+
+
+def _patience_s(recordings: list[Recording]) -> float:
+    """The greeting counts as an answer, too."""
+    return sum(recording.duration_s for recording in recordings) + ANSWER_S * (len(recordings) + 1)
