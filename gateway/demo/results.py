@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -129,10 +128,10 @@ _COLUMNS = {
 def numbers(finished: list[Finished]) -> Table:
     """What was measured at the caller's ear; a row a call, in 80 columns."""
     title = "Measured at the caller's ear, in ms; the far-end delay is part of it"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("call", no_wrap=True)
     for heading, width in _COLUMNS.items():
-        table.add_column(heading, justify="right", min_width=width)
+        table.add_column(heading, justify="right", width=width)
     wanted = max((len(each.record.turns) for each in finished), default=0)
     for each in finished:
         table.add_row(each.name, *_row(each.record, wanted))

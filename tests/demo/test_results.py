@@ -50,6 +50,7 @@ def test_the_numbers_tell_the_bridges_apart_in_80_columns(story: Any, naive_stor
     console.print(numbers(both))
     text = said(console)
     assert "…" not in text
+    assert all(word in text for word in ("greeting", "answered", "barge-in", "believed", "not"))
     rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert rows["cascade"].split()[1] == "0"
     assert rows["naive-silence-marked"].split()[1] == "900"

@@ -73,6 +73,8 @@ class ModelService:
         self._sockets.add(socket)
         try:
             await session.run(request.query)
+        except ConnectionError:
+            pass  # the gateway hung up in the middle of an answer
         finally:
             leave()
             self._sockets.discard(socket)
