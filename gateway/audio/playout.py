@@ -223,7 +223,7 @@ class Playout:
         return lead_s <= limit_s + DUE_S and lead_s + FRAME_S <= self._max_lead_s + _ROUNDING_S
 
     def _send_lead_in(self, now: float, frames: list[Frame]) -> None:
-        if self._room(self.lead_s(now), 0.0, 0):
+        if self._room(self.lead_s(now), FRAME_S / 2, 0):  # half a frame early: ticks are not to the millisecond
             self.ledger.send(None, 0, self._frame_samples, now)
             self.stats.frames_sent += 1
             self.stats.silence_frames_sent += 1

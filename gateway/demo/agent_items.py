@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.audio.pcm import Int16Array
@@ -16,6 +16,10 @@ from gateway.simulator.voice_live.record import GeneratedItem, SessionRecord
 CLIP_PREFIX = "clip:"
 _WORST_GHOST_MS = 20.0
 """A hole shorter than a frame is no news."""
+_LATE_S = 3.0
+"""Lead-in, stalls and the far-end delay together delay an answer by less; a caller would not wait longer either."""
+_CUT_SLACK_S = 0.01
+"""How exactly the ear's record shows where a sound ends: two steps of the comparison."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +35,8 @@ class Source:
     """what was delivered, at TRACK_HZ; None: only its length is known"""
     length_ms: float
     first_audio_s: float | None
+    last_audio_s: float | None
+    """when all of it had been delivered"""
     truncated_at_ms: float | None
 
 
@@ -42,20 +48,51 @@ class Heard:
         self.track_at_s = call.origin - started_at
         self.voice = [(each.start_at - started_at, each.end_at - started_at) for each in call.heard]
         self.stops = [stop.received_at - started_at for stop in call.stops]
-        self._silences = [stop.silence_at - started_at for stop in call.stops if stop.silence_at is not None]
+        self.flushes = [
+            (stop.received_at - started_at, stop.silence_at - started_at)
+            for stop in call.stops
+            if stop.silence_at is not None
+        ]
+        """StopAudio, and the last sound at the ear of all that came before it"""
 
-    def pieces(self, sound: Int16Array, not_before_s: float) -> list[Piece]:
-        found = find_pieces(sound, self.track, self.track_at_s, not_before_s)
-        return [self._until_stop(piece) for piece in found]
+    def pieces(self, sound: Int16Array, not_before_s: float, begun_by_s: float) -> list[Piece]:
+        found = find_pieces(sound, self.track, self.track_at_s, not_before_s, begun_by_s)
+        return [self._until_stop(piece, len(sound) * 1000 / TRACK_HZ) for piece in found]
 
     def voiced_from(self, at_s: float, until_s: float) -> float | None:
         """The first sound of a voice in a stretch."""
         return next((max(at_s, start) for start, end in self.voice if end > at_s and start < until_s), None)
 
-    def _until_stop(self, piece: Piece) -> Piece:
+    def _until_stop(self, piece: Piece, length_ms: float) -> Piece:
         """A pause of the speaker at the place of a cut sounds like the cut; the network knows where it was."""
-        cut_s = next((at for at in self._silences if piece.at_s < at < piece.end_s), None)
-        return piece if cut_s is None else Piece(piece.from_ms, piece.from_ms + (cut_s - piece.at_s) * 1000, piece.at_s)
+        cut_s = next((at for _, at in self.flushes if piece.at_s < at < piece.end_s + _CUT_SLACK_S), None)
+        if cut_s is None:
+            return piece
+        return Piece(piece.from_ms, min(length_ms, piece.from_ms + (cut_s - piece.at_s) * 1000), piece.at_s)
+
+
+class PlayOrder:
+    """When the next answer can have been heard: they are played one after the other, and wait for each other."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self._free_s = 0.0
+        self._busy_s = heard.track_at_s
+        """when all before would be over if it was played whole"""
+        self._began_s = 0.0
+
+    def window(self, source: Source) -> tuple[float, float]:
+        """Not heard before, and begun by."""
+        begins_s = source.first_audio_s or 0.0
+        flushed = [silence for stop, silence in self._heard.flushes if self._began_s <= stop <= begins_s]
+        slowest_s = (source.last_audio_s or 0.0) - source.length_ms / 1000
+        return max(self._free_s, begins_s), max(begins_s, slowest_s, min([self._busy_s, *flushed])) + _LATE_S
+
+    def played(self, source: Source, pieces: Sequence[Piece]) -> None:
+        """Take the next answer, in the order in which they began."""
+        self._began_s = source.first_audio_s or 0.0
+        self._free_s = max([self._free_s, *(piece.end_s for piece in pieces)])
+        self._busy_s = max(self._busy_s, self._began_s) + source.length_ms / 1000
 
 
 def sources(notes: Notes, session: SessionRecord | None, meta: CallMeta) -> list[Source]:
@@ -92,8 +129,15 @@ def _generated(item: GeneratedItem, greeting: bool, notes: Notes, session: Sessi
         change_rate(item.samples, item.rate_hz, TRACK_HZ),
         item.delivered_ms,
         first_audio_s,
+        _delivered_s(item, notes, session),
         cuts[-1].audio_end_ms if cuts else None,
     )
+
+
+def _delivered_s(item: GeneratedItem, notes: Notes, session: SessionRecord | None) -> float | None:
+    responses = [] if session is None else session.responses
+    done_at = next((each.done_at for each in responses if each.response_id == item.response_id), None)
+    return None if done_at is None else notes.since_ring(done_at)
 
 
 def _traced(notes: Notes) -> Iterable[Source]:
@@ -107,7 +151,7 @@ def _traced(notes: Notes) -> Iterable[Source]:
         text = str((spoken or {}).get("text", ""))
         kind = "greeting" if number == 0 and not notes.first_at("turn.speech_stopped") else "answer"
         truncated = None if cut is None else float(cut["audio_end_ms"])
-        yield Source(item_id, kind, text, (), None, length_ms, notes.at(note), truncated)
+        yield Source(item_id, kind, text, (), None, length_ms, notes.at(note), None, truncated)
 
 
 def _clips(notes: Notes, meta: CallMeta) -> Iterable[Source]:
@@ -117,16 +161,17 @@ def _clips(notes: Notes, meta: CallMeta) -> Iterable[Source]:
             continue
         text, sound = meta.clip_sounds.get(item_id.split(":")[1], ("", None))
         length_ms = 0.0 if sound is None else len(sound) * 1000 / TRACK_HZ
-        yield Source(item_id, "clip", text, (), sound, length_ms, notes.at(note), None)
+        yield Source(item_id, "clip", text, (), sound, length_ms, notes.at(note), None, None)
 
 
-def agent_item(source: Source, heard: Heard, notes: Notes, *, not_before_s: float) -> AgentItem:
-    """What became of it at the ear."""
+def agent_item(source: Source, heard: Heard, notes: Notes, order: PlayOrder) -> AgentItem:
+    """What became of it at the ear; to be asked in the order in which the answers began."""
     estimate_s = notes.estimate("item.first_heard", item_id=source.item_id)
     if source.sound is not None:
-        pieces = heard.pieces(source.sound, not_before_s)
+        pieces = heard.pieces(source.sound, *order.window(source))
     else:
         pieces = _supposed_pieces(source, estimate_s)
+    order.played(source, pieces)
     ghosts = _ghosts(source, pieces)
     begun = [heard.voiced_from(piece.at_s, piece.end_s) for piece in pieces]
     return AgentItem(

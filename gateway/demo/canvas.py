@@ -75,6 +75,7 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self.labels: list[Label] = []
+        self._widths: dict[tuple[str, float, bool], float] = {}
         self._figure = Figure(figsize=(width / style.DPI, height / style.DPI), dpi=style.DPI, facecolor=style.PAPER)
         self._agg = FigureCanvasAgg(self._figure)
         self._axes = self._figure.add_axes((0, 0, 1, 1))
@@ -88,9 +89,19 @@ class Canvas:
 
     def text_width(self, text: str, size: float = style.BODY_PX, *, bold: bool = False) -> float:
         """Of one line, in pixels."""
-        renderer = self._agg.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib has no types here
-        width, _, _ = renderer.get_text_width_height_descent(text, _font(size, bold=bold), False)
-        return float(width)
+        asked = (text, size, bold)
+        if asked not in self._widths:
+            renderer = self._agg.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib has no types here
+            width, _, _ = renderer.get_text_width_height_descent(text, _font(size, bold=bold), False)
+            self._widths[asked] = float(width)
+        return self._widths[asked]
+
+    def fitting_size(self, text: str, size: float, room: float) -> float:
+        """The largest size up to `size` at which one line takes at most `room` pixels; not below half of it."""
+        smaller = size
+        while smaller > size / 2 and self.text_width(text, smaller) > room:  # hinting: widths are not proportional
+            smaller -= 0.5
+        return smaller
 
     def text(  # noqa: PLR0913 - a text has this many properties
         self,

@@ -23,6 +23,7 @@ from gateway.demo.story import (
     REALTIME_NUMBER,
     BadRecording,
     Recording,
+    assumed_network,
     naive_plan,
     plan_of,
     read_recordings,
@@ -238,6 +239,7 @@ def _meta(name: str, rates: Rates) -> CallMeta:
             model_input=both,
             model_output=both,
             far_end_delay_ms=far_end_delay_ms,
+            network=assumed_network(silence_marked=NAIVE[name].silence_marked),
         )
     texts = clip_texts("en-US")
     sounds = {clip: (texts[clip], samples) for clip, samples in load_clips("en-US", CallRecord.TRACK_HZ).items()}
@@ -249,6 +251,7 @@ def _meta(name: str, rates: Rates) -> CallMeta:
         model_input=model_format,
         model_output=model_format,
         far_end_delay_ms=far_end_delay_ms,
+        network=assumed_network(silence_marked=True),
         ptu_units=PTU_UNITS,
         clip_sounds=sounds,
     )

@@ -64,8 +64,7 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
     height = round(table_top + _TABLE_HEAD + _TABLE_ROW * ROW_COUNT + 56)
     canvas = Canvas(style.WIDTH_PX, height)
     canvas.text(30, 48, "The same caller, before and after", size=style.TITLE_PX, bold=True)
-    subtitle = "What each caller really heard: recorded at the ear, not taken from anybody's account of it."
-    canvas.text(30, 84, subtitle, size=style.HEAD_PX, color=style.SOFT)
+    canvas.text(30, 84, _subtitle(calls), size=style.HEAD_PX, color=style.SOFT)
     for call, panel, placed in zip(calls, panels, said, strict=True):
         _draw_panel(canvas, axis, panel, call, is_ours=call is calls[-1])
         _draw_remarks(canvas, panel.y0 + _HEAD + _CALLER + 4 + _AGENT, placed)
@@ -74,6 +73,12 @@ def draw_comparison(calls: Sequence[DemoRecord], path: Path) -> ComparisonGeomet
     _draw_footer(canvas, calls, height)
     canvas.save(path)
     return ComparisonGeometry(canvas.width, canvas.height, tuple(panels), tuple(canvas.labels))
+
+
+def _subtitle(calls: Sequence[DemoRecord]) -> str:
+    judged = "What each caller really heard: recorded at the ear, not taken from anybody's account of it."
+    assumed = " On the right: what was assumed of the network where nothing is documented."
+    return judged + (assumed if any(call.meta.network for call in calls) else "")
 
 
 def _panels(rows_of_remarks: Sequence[int]) -> list[Box]:
@@ -90,6 +95,8 @@ def _draw_panel(canvas: Canvas, axis: TimeAxis, panel: Box, call: DemoRecord, *,
     color = style.AGENT if is_ours else style.ALERT
     canvas.rect(Box(30, panel.y0 + 6, 36, panel.y1 - 10), color)
     canvas.text(48, panel.y0 + 27, _titled(call), size=style.HEAD_PX + 3, color=color, bold=True)
+    if call.meta.network:
+        canvas.text(_RIGHT, panel.y0 + 27, call.meta.network, size=style.SMALL_PX, color=style.SOFT, align="right")
     caller = Box(axis.x0, panel.y0 + _HEAD, axis.x1, panel.y0 + _HEAD + _CALLER)
     agent = Box(axis.x0, caller.y1 + 4, axis.x1, caller.y1 + 4 + _AGENT)
     draw_caller(canvas, axis, caller, call)
@@ -207,5 +214,15 @@ def _broken(canvas: Canvas, text: str, room: float) -> list[str]:
 
 def _draw_footer(canvas: Canvas, calls: Sequence[DemoRecord], height: float) -> None:
     profiles = list(dict.fromkeys(call.profile for call in calls if call.profile))
-    parts = [*profiles, f"phone leg {calls[-1].meta.phone_format}", "offline twin: no cloud service took part"]
-    canvas.text(30, height - 18, "   ·   ".join(parts), size=style.BODY_PX, color=style.SOFT)
+    text = "   ·   ".join([*profiles, *_legs(calls), "offline twin: no cloud service took part"])
+    size = canvas.fitting_size(text, style.BODY_PX, _RIGHT - 30)
+    canvas.text(30, height - 18, text, size=size, color=style.SOFT)
+
+
+def _legs(calls: Sequence[DemoRecord]) -> list[str]:
+    """The formats, with a name where the calls differ."""
+    formats: dict[str, str] = {}
+    for call in calls:
+        meta = call.meta
+        formats.setdefault(f"phone leg {meta.phone_format}, model leg {meta.model_output}", meta.bridge)
+    return [text if len(formats) == 1 else f"{bridge}: {text}" for text, bridge in formats.items()]

@@ -29,6 +29,8 @@ class CallMeta:
     model_output: str = "pcm16 16 kHz"
     far_end_delay_ms: float | None = None
     """declared delay between the network's playout and the ear"""
+    network: str = ""
+    """what is assumed of the phone network and not documented of a real one, as it is to be said in pictures"""
     ptu_units: int | None = None
     clip_sounds: dict[str, tuple[str, Int16Array]] = field(default_factory=dict, repr=False, compare=False)
     """text and sound at TRACK_HZ of sentences the bridge can say by itself, by clip name"""

@@ -28,16 +28,20 @@ def draw_frame(canvas: Canvas, box: Box, title: str, below: Box) -> None:
     canvas.text(box.x0 + _PAD, box.y0 + 27, title, size=style.HEAD_PX, bold=True)
 
 
-def set_up_span(record: DemoRecord) -> tuple[float, float]:
-    """From the ring to shortly after the greeting was heard."""
+def set_up_span(canvas: Canvas, record: DemoRecord, width: float) -> tuple[float, float]:
+    """From the ring to shortly after the greeting was heard, and as far as every name has room to the right."""
     heard_s = record.set_up.greeting_heard_s
-    return 0.0, max(0.4, (heard_s if heard_s is not None else 1.0) / 0.58)
+    named = [
+        at * width / (width - _PAD - sum(canvas.text_width(text, style.SMALL_PX, bold=True) for text in texts))
+        for at, texts in ((at, (name, _since_ring(at))) for name, at, _ in _moments(record.set_up) if at is not None)
+    ]
+    return 0.0, max(0.4, (heard_s if heard_s is not None else 1.0) / 0.58, *named)
 
 
 def draw_set_up(canvas: Canvas, box: Box, record: DemoRecord) -> TimeAxis:
     """Ring, answer and greeting: a band, and below it every moment on a row of its own."""
     set_up = record.set_up
-    t0, t1 = set_up_span(record)
+    t0, t1 = set_up_span(canvas, record, box.width)
     axis = TimeAxis(box.x0 + 1, box.x1 - 1, t0, t1)
     top, foot = box.y0 + 42, box.y0 + 92
     _draw_band(canvas, axis, Box(axis.x0, top, axis.x1, foot), set_up, record)
@@ -47,8 +51,12 @@ def draw_set_up(canvas: Canvas, box: Box, record: DemoRecord) -> TimeAxis:
         x, y = axis.x(at), lowest - number * _ROW
         canvas.line([(x, foot), (x, y + 3)], color, width=1.6)
         width = canvas.text(x + 6, y, name, size=style.SMALL_PX, color=style.INK).x1
-        canvas.text(width + 8, y, f"{at * 1000:,.0f} ms", size=style.SMALL_PX, color=color, bold=True)
+        canvas.text(width + 8, y, _since_ring(at), size=style.SMALL_PX, color=color, bold=True)
     return axis
+
+
+def _since_ring(at: float) -> str:
+    return f"{at * 1000:,.0f} ms"
 
 
 def _moments(set_up: SetUp) -> list[tuple[str, float | None, str]]:
@@ -66,7 +74,7 @@ def _draw_band(canvas: Canvas, axis: TimeAxis, box: Box, set_up: SetUp, record: 
     stations = [
         ("ring", 0.0, set_up.answered_s, "#D7DBE0"),
         ("answer", set_up.answered_s, set_up.media_open_s, style.CALLER_TINT),
-        ("on its way to the ear", set_up.media_open_s, set_up.greeting_heard_s, style.FAINT),
+        ("on its way", set_up.media_open_s, set_up.greeting_heard_s, style.FAINT),
         ("greeting", set_up.greeting_heard_s, axis.t1, style.AGENT_TINT),
     ]
     middle, full = (box.y0 + box.y1) / 2, loudest(record.ear_track)

@@ -32,7 +32,7 @@ def write_page(record: DemoRecord, geometry: Geometry, picture: Path, path: Path
     template = Template(resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     sound = write_wav(np.column_stack([record.caller_track, record.ear_track]), TRACK_HZ)
     page = template.substitute(
-        title=html.escape(f"One call: {record.profile}"),
+        title=html.escape(f"One call through {record.meta.bridge}: {record.profile}"),
         alt=html.escape(f"One call on one time axis: {'; '.join(headline(record))}"),
         png=base64.b64encode(picture.read_bytes()).decode(),
         wav=base64.b64encode(sound).decode(),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gateway.demo import style
 from gateway.demo.canvas import Box, Canvas, Label, TimeAxis
-from gateway.demo.facts import DemoRecord
+from gateway.demo.facts import BargeIn, DemoRecord
+from gateway.demo.findings import find
 from gateway.demo.lanes import draw_agent, draw_caller, draw_cut, draw_ghost_names, draw_lane_name, draw_seconds
 from gateway.demo.lenses import barge_in_span, draw_barge_in, draw_frame, draw_set_up, set_up_span
 from gateway.demo.strips import draw_lead, draw_ptu
@@ -118,32 +119,53 @@ def _below(top: float, height: float) -> Box:
 def _draw_header(canvas: Canvas, record: DemoRecord) -> None:
     canvas.text(30, 48, "What the caller said, and what the caller heard", size=style.TITLE_PX, bold=True)
     text = "   ·   ".join(headline(record))
-    size = min(style.HEAD_PX, style.HEAD_PX * (_RIGHT - 30) / canvas.text_width(text, style.HEAD_PX))
+    size = canvas.fitting_size(text, style.HEAD_PX, _RIGHT - 30)
     canvas.text(30, 84, text, size=size, color=style.SOFT)
     draw_legend(canvas, _RIGHT, 46)
 
 
 def headline(record: DemoRecord) -> list[str]:
-    """The call in a few numbers, all at the ear."""
-    facts = [f"{record.duration_s:.0f} s, {len(record.turns)} turn{'' if len(record.turns) == 1 else 's'}"]
-    if record.set_up.greeting_heard_s is not None:
+    """Who carried the call, and the call in a few numbers, all at the ear; answers by their median."""
+    bridge, findings = record.meta.bridge, find(record)
+    facts = [f"{bridge[:1].upper()}{bridge[1:]}: {record.duration_s:.0f} s, {_counted(len(record.turns))}"]
+    if findings.greeting_lost_ms:
+        facts.append(f"{findings.greeting_lost_ms:,.0f} ms of the greeting never heard")
+    elif record.set_up.greeting_heard_s is not None:
         facts.append(f"greeting {record.set_up.greeting_heard_s * 1000:,.0f} ms after the ring")
     waits = [turn.wait_ms for turn in record.turns if turn.wait_ms is not None]
     if waits:
         facts.append(f"answers {statistics.median(waits):,.0f} ms after the caller's last sound")
+    if findings.unanswered:
+        facts.append(f"{_counted(len(findings.unanswered))} never answered")
     for barge_in in record.barge_ins[:1]:
-        if barge_in.stop_ms is not None:
-            facts.append(f"silent {barge_in.stop_ms:,} ms after speech_started")
-        if barge_in.truncated_at_ms is not None:
-            off_ms = abs(barge_in.truncated_at_ms - barge_in.heard_ms)
-            facts.append(f"truncated within {off_ms:.0f} ms of what was heard")
+        facts += _on_interruption(barge_in)
     return facts
+
+
+def _on_interruption(barge_in: BargeIn) -> list[str]:
+    facts = []
+    if not barge_in.words_unheard:
+        facts.append(f"talks on for {barge_in.talked_over_ms / 1000:.1f} s when interrupted")
+    elif barge_in.stop_ms is not None:
+        facts.append(f"silent {barge_in.stop_ms:,} ms after speech_started")
+    if barge_in.truncated_at_ms is None:
+        facts.append("never truncated")
+    else:
+        off_ms = abs(barge_in.truncated_at_ms - barge_in.heard_ms)
+        facts.append(f"truncated within {off_ms:.0f} ms of what was heard")
+    return facts
+
+
+def _counted(turns: int) -> str:
+    return f"{turns} turn{'' if turns == 1 else 's'}"
 
 
 def _draw_lenses(canvas: Canvas, axis: TimeAxis, record: DemoRecord, foot: float) -> list[View]:
     bottom = _LENS_TOP + _LENS_HEIGHT
     set_up = Box(30, _LENS_TOP, 30 + _SET_UP_WIDTH, bottom)
-    draw_frame(canvas, set_up, "Ring, answer and greeting", _enlarged(axis, set_up_span(record), foot))
+    draw_frame(
+        canvas, set_up, "Ring, answer and greeting", _enlarged(axis, set_up_span(canvas, record, set_up.width), foot)
+    )
     views = [View(draw_set_up(canvas, set_up, record), _LENS_TOP + 42, _LENS_TOP + 76)]
     for barge_in in record.barge_ins[:1]:
         box = Box(set_up.x1 + _LENS_GAP, _LENS_TOP, _RIGHT, bottom)

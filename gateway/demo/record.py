@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.demo.agent_items import Heard, Source, agent_item, sources, spread_words
+from gateway.demo.agent_items import Heard, PlayOrder, agent_item, sources, spread_words
 from gateway.demo.facts import (
     AgentItem,
     BargeIn,
@@ -48,9 +48,8 @@ def build_record(
     started_at = call.times.get("event_posted", call.origin)
     notes = Notes(trace, session, started_at)
     heard = Heard(call, started_at)
-    items: list[AgentItem] = []
-    for source in sources(notes, session, meta):
-        items.append(agent_item(source, heard, notes, not_before_s=_free_from(items, source)))
+    order = PlayOrder(heard)
+    items = [agent_item(source, heard, notes, order) for source in sources(notes, session, meta)]
     utterances = tuple(_utterance(number, each, started_at) for number, each in enumerate(call.spoken, 1))
     turns = _turns(utterances, items, notes)
     return DemoRecord(
@@ -78,12 +77,6 @@ def build_record(
         caller_track=call.caller_track,
         ear_track=call.ear_track,
     )
-
-
-def _free_from(before: list[AgentItem], source: Source) -> float:
-    """Answers are played one after the other: this one cannot have been heard before the last one's end."""
-    ends = [item.pieces[-1].end_s for item in before if item.pieces]
-    return max([source.first_audio_s or 0.0, *ends])
 
 
 def _utterance(number: int, spoken: Spoken, started_at: float) -> Utterance:

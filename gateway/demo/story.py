@@ -78,6 +78,12 @@ def naive_plan(recordings: list[Recording], *, silence_marked: bool) -> CallPlan
     return plan if recordings or not silence_marked else dataclasses.replace(plan, max_s=NAIVE_MAX_S)
 
 
+def assumed_network(*, silence_marked: bool) -> str:
+    """In words, what `plan_of` assumes of the phone network where the real one's documentation says nothing."""
+    frames = "silent frames are marked and empty" if silence_marked else "every frame carries sound"
+    return f"phone network: {frames}; plays nothing in its first {START_OFFSET_S * 1000:.0f} ms"
+
+
 def _patience_s(recordings: list[Recording]) -> float:
     """The greeting counts as an answer, too."""
     return sum(recording.duration_s for recording in recordings) + ANSWER_S * (len(recordings) + 1)

@@ -12,12 +12,14 @@ from gateway.demo.facts import LeadPoint, PtuPoint
 _BREAK_S = 0.5
 """The lead is noted every 0.2 s while something plays; a longer pause of the notes is a pause of the sound."""
 _QUEUE = "#8CC7B5"
+_LEAD_SCALES_MS = (200.0, 500.0, 1000.0, 2000.0)
+"""The first is what the gateway never exceeds: how much of it is used is what the strip has to show."""
 
 
 def draw_lead(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[LeadPoint]) -> None:
     """Lead in ms as a line; what waits in the gateway as a soft hill behind it, on a scale of its own."""
     _draw_ground(canvas, axis, box)
-    highest = _nice(max((point.lead_ms for point in points), default=0.0) * 1.15, (50.0, 100.0, 200.0, 500.0, 1000.0))
+    highest = _nice(max((point.lead_ms for point in points), default=0.0) * 1.15, _LEAD_SCALES_MS)
     longest = max((point.queued_ms for point in points), default=0.0)
     for spurt in _spurts(points):
         x = [axis.x(point.at_s) for point in spurt]
@@ -50,17 +52,19 @@ def draw_ptu(canvas: Canvas, axis: TimeAxis, box: Box, points: Sequence[PtuPoint
             x += [axis.x(point.at_s)] * 2
             y += [y[-1], box.y1 - point.percent / highest * box.height]
         canvas.steps([*x, axis.x1], [*y, y[-1]], box.y1, style.STAGES[2], fill=0.25)
+        free_from = axis.x0
         for point in points:
-            if point.normalised_tokens:
-                _draw_charge(canvas, axis, box, point, highest)
+            if point.normalised_tokens and axis.x(point.at_s) >= free_from:
+                free_from = _draw_charge(canvas, axis, box, point, highest).x1
     canvas.text(axis.x0 - 8, box.y0 + 12, f"{highest:g}", size=style.SMALL_PX, color=style.SOFT, align="right")
     canvas.text(axis.x0 - 8, box.y1, "0", size=style.SMALL_PX, color=style.SOFT, align="right")
 
 
-def _draw_charge(canvas: Canvas, axis: TimeAxis, box: Box, point: PtuPoint, highest: float) -> None:
+def _draw_charge(canvas: Canvas, axis: TimeAxis, box: Box, point: PtuPoint, highest: float) -> Box:
     text = f"{point.percent:.2f} %  (+{point.normalised_tokens:,.0f} tokens)"
     y = max(box.y0 + 13, box.y1 - point.percent / highest * box.height - 6)
-    canvas.text(axis.x(point.at_s) + 6, y, text, size=style.SMALL_PX, color=style.STAGE_TEXT[2])
+    x = min(axis.x(point.at_s) + 6, canvas.width - 8 - canvas.text_width(text, style.SMALL_PX))
+    return canvas.text(x, y, text, size=style.SMALL_PX, color=style.STAGE_TEXT[2])
 
 
 def _draw_ground(canvas: Canvas, axis: TimeAxis, box: Box) -> None:

@@ -12,7 +12,11 @@ from gateway.demo.facts import AgentItem, DemoRecord, SpokenWord, Utterance
 
 _LINE = 25.0
 _INDENT = 9.0
+_EDGE = 8.0
+"""left free at the right end of the sheet"""
 _GAP = 16.0
+_NARROWEST = 190.0
+"""Three or four words; a block with less room goes below what is in its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,22 @@ def caller_blocks(record: DemoRecord) -> list[Block]:
 
 
 def agent_blocks(record: DemoRecord) -> list[Block]:
-    return [_agent_block(item) for item in record.items if item.words]
+    interrupted = {barge_in.item_id for barge_in in record.barge_ins}
+    return [_agent_block(item, interrupted=item.item_id in interrupted) for item in record.items if item.words]
 
 
 def _caller_block(utterance: Utterance) -> Block:
     return Block(tuple(_Token(word.text, word) for word in utterance.words), utterance.onset_s, "caller")
 
 
-def _agent_block(item: AgentItem) -> Block:
+def _agent_block(item: AgentItem, *, interrupted: bool) -> Block:
+    remark = "never truncated: the model believes the rest was heard" if interrupted else ""
+    if item.truncated_at_ms is not None:
+        remark = f"truncated at {item.truncated_at_ms:,.0f} ms"
     tokens: list[_Token] = []
     for before, word in zip((None, *item.words), item.words, strict=False):
-        if before is not None and before.heard and not word.heard and item.truncated_at_ms is not None:
-            tokens.append(_Token(f"truncated at {item.truncated_at_ms:,.0f} ms", None))
+        if before is not None and before.heard and not word.heard and remark:
+            tokens.append(_Token(remark, None))
         tokens.append(_Token(word.text, word))
     begins = item.first_heard_s if item.first_heard_s is not None else item.words[0].start_s
     return Block(tuple(tokens), begins, "agent")
@@ -68,8 +76,13 @@ def _agent_block(item: AgentItem) -> Block:
 @dataclass(frozen=True, slots=True)
 class PlacedBlock:
     left: float
+    first_line: int
     lines: tuple[tuple[_Token, ...], ...]
     who: str
+
+    @property
+    def last_line(self) -> int:
+        return self.first_line + len(self.lines) - 1
 
 
 def place_blocks(canvas: Canvas, axis: TimeAxis, blocks: Sequence[Block]) -> list[PlacedBlock]:
@@ -78,39 +91,56 @@ def place_blocks(canvas: Canvas, axis: TimeAxis, blocks: Sequence[Block]) -> lis
     A long block grows wide where those to its right have ended, a blank line later: it is not their continuation.
     """
     placed: list[PlacedBlock] = []
-    for block in reversed(blocks):
-        left = axis.x(block.start_s)
-        lines = _wrap(canvas, block, partial(_room, left, placed, canvas.width))
-        placed.insert(0, PlacedBlock(left, tuple(tuple(line) for line in lines), block.who))
+    for block in sorted(blocks, key=lambda each: each.start_s, reverse=True):
+        narrowest = min(_NARROWEST, sum(_width(canvas, token) + _space(canvas) for token in block.tokens))
+        left = min(axis.x(block.start_s), canvas.width - _EDGE - _INDENT - _GAP - narrowest)
+        room = partial(_room, left, placed, canvas.width)
+        first, lines = _place_block(
+            canvas, block, room, narrowest, max((each.last_line + 2 for each in placed), default=0)
+        )
+        placed.insert(0, PlacedBlock(left, first, tuple(tuple(line) for line in lines), block.who))
     return placed
 
 
+def _place_block(
+    canvas: Canvas, block: Block, room: Callable[[int], float], narrowest: float, below_all: int
+) -> tuple[int, list[list[_Token]]]:
+    """The first line from which the whole block has room, and its lines; `below_all` always has."""
+    for first in range(below_all):
+        if room(first) >= narrowest:
+            lines = _wrap(canvas, block, room, first)
+            if all(_width(canvas, line[0]) <= room(first + number) for number, line in enumerate(lines)):
+                return first, lines
+    return below_all, _wrap(canvas, block, room, below_all)
+
+
 def height_of(placed: Sequence[PlacedBlock]) -> float:
-    return _LINE * max((len(block.lines) for block in placed), default=0) + 6
+    return _LINE * max((block.last_line + 1 for block in placed), default=0) + 6
 
 
 def draw_blocks(canvas: Canvas, top: float, placed: Sequence[PlacedBlock], color: str) -> list[WordBox]:
     """Write the blocks; returns where the words are."""
     found: list[WordBox] = []
     for block in placed:
-        canvas.rect(Box(block.left, top + 2, block.left + 3, top + _LINE * len(block.lines) + 2), color)
+        begin = top + _LINE * block.first_line
+        canvas.rect(Box(block.left, begin + 2, block.left + 3, begin + _LINE * len(block.lines) + 2), color)
         for number, tokens in enumerate(block.lines):
-            found += _write_line(canvas, block.left + _INDENT, top + _LINE * number + 20, tokens, block.who)
+            found += _write_line(canvas, block.left + _INDENT, begin + _LINE * number + 20, tokens, block.who)
     return found
 
 
-def _room(left: float, right_of: Sequence[PlacedBlock], width: int, number: int) -> float:
-    """For line `number` of a block that begins at `left`."""
-    in_the_way = [block.left for block in right_of if number <= len(block.lines)]
-    return min([*in_the_way, width - 8.0]) - left - _INDENT - _GAP
+def _room(left: float, right_of: Sequence[PlacedBlock], width: int, line: int) -> float:
+    """On a line, for a block that begins at `left`; a blank line is kept above and below the others."""
+    in_the_way = [block.left for block in right_of if block.first_line - 1 <= line <= block.last_line + 1]
+    return min([*in_the_way, width - _EDGE]) - left - _INDENT - _GAP
 
 
-def _wrap(canvas: Canvas, block: Block, room: Callable[[int], float]) -> list[list[_Token]]:
+def _wrap(canvas: Canvas, block: Block, room: Callable[[int], float], first: int) -> list[list[_Token]]:
     lines: list[list[_Token]] = [[]]
-    used, space = 0.0, canvas.text_width("n n") - 2 * canvas.text_width("n")
+    used, space = 0.0, _space(canvas)
     for token in block.tokens:
-        needed = canvas.text_width(token.text, bold=token.word is None)
-        if lines[-1] and used + needed > room(len(lines) - 1):
+        needed = _width(canvas, token)
+        if lines[-1] and used + needed > room(first + len(lines) - 1):
             lines.append([])
             used = 0.0
         lines[-1].append(token)
@@ -118,9 +148,17 @@ def _wrap(canvas: Canvas, block: Block, room: Callable[[int], float]) -> list[li
     return lines
 
 
+def _width(canvas: Canvas, token: _Token) -> float:
+    return canvas.text_width(token.text, bold=token.word is None)
+
+
+def _space(canvas: Canvas) -> float:
+    return canvas.text_width("n n") - 2 * canvas.text_width("n")
+
+
 def _write_line(canvas: Canvas, left: float, y: float, tokens: Sequence[_Token], who: str) -> list[WordBox]:
     found: list[WordBox] = []
-    x, space = left, canvas.text_width("n n") - 2 * canvas.text_width("n")
+    x, space = left, _space(canvas)
     for token in tokens:
         word = token.word
         if word is None:

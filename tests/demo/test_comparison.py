@@ -9,6 +9,7 @@ import pytest
 from gateway.demo.comparison import draw_comparison, remarks
 from gateway.demo.facts import DemoRecord
 from gateway.demo.findings import ROW_COUNT, find, rows
+from gateway.demo.story import assumed_network
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,22 @@ def test_the_numbers_stand_in_the_picture(ours: DemoRecord, naive: DemoRecord, t
     assert "the end of the turn went unnoticed" in everything
     assert "the model is told 3,880 ms; 3,900 ms were heard" in everything
     assert "offline twin" in everything
+
+
+def test_what_is_assumed_of_the_network_stands_beside_what_it_leads_to(
+    ours: DemoRecord, naive: DemoRecord, tmp_path: Path
+) -> None:
+    plain = draw_comparison([naive, ours], tmp_path / "plain.png")
+    assert not any("assumed" in label.text for label in plain.labels)
+    calls = [
+        dataclasses.replace(call, meta=dataclasses.replace(call.meta, network=assumed_network(silence_marked=marked)))
+        for call, marked in ((naive, False), (naive, True), (ours, True))
+    ]
+    geometry = draw_comparison(calls, tmp_path / "told.png")
+    texts = [label.text for label in geometry.labels]
+    assert sum("plays nothing in its first 200 ms" in text for text in texts) == len(calls)
+    assert sum("silent frames are marked" in text for text in texts) == 2
+    assert any("what was assumed" in text for text in texts)
+    for number, label in enumerate(geometry.labels):
+        assert label.box.x1 <= geometry.width
+        assert not any(label.box.overlaps(other.box) for other in geometry.labels[number + 1 :]), label

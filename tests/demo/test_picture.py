@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from gateway.demo import style
-from gateway.demo.facts import DemoRecord
+from gateway.demo.facts import AgentItem, DemoRecord, Turn
 from gateway.demo.picture import Geometry, draw, headline
 
 Drawn = tuple[DemoRecord, Geometry, Path]
@@ -120,3 +121,73 @@ def test_a_bridge_without_a_trace_can_be_drawn(naive_story: Any, tmp_path: Path)
     assert texts.count("never answered") == 2
     assert "PTU" not in texts
     assert_tidy(geometry.labels, geometry.width, geometry.height)
+
+
+def test_many_short_turns_keep_out_of_each_others_way(story: Any, tmp_path: Path) -> None:
+    """What does not fit is left out; the page's table has it."""
+    record = story.record()
+    turn, charge, item = record.turns[0], record.ptu[-1], record.items[-1]
+    starts = [1.0 + 0.9 * number for number in range(25)]
+    turns = tuple(_moved(turn, at - turn.caller_onset_s, number) for number, at in enumerate(starts))
+    items = tuple(_item_at(item, at) for at in starts)
+    charges = tuple(dataclasses.replace(charge, at_s=at) for at in starts)
+    crowded = dataclasses.replace(record, turns=turns, items=(*record.items, *items), ptu=charges)
+    geometry = draw(crowded, tmp_path / "crowded.png")
+    assert_tidy(geometry.labels, geometry.width, geometry.height)
+    texts = [label.text for label in geometry.labels]
+    assert f"{turn.wait_ms:,} ms" in texts
+    assert sum(word.text == item.words[0].text for word in geometry.words) >= len(items)
+
+
+def _moved(turn: Turn, by_s: float, number: int) -> Turn:
+    """Every third is never answered."""
+    times = ("caller_onset_s", "caller_end_s", "decided_s", "first_audio_s", "first_heard_s")
+    moved: dict[str, Any] = {name: getattr(turn, name) + by_s for name in times}
+    return dataclasses.replace(turn, **moved | ({"first_heard_s": None} if number % 3 == 1 else {}))
+
+
+def _item_at(item: AgentItem, at_s: float) -> AgentItem:
+    by_s = at_s - item.words[0].start_s
+    words = tuple(dataclasses.replace(w, start_s=w.start_s + by_s, end_s=w.end_s + by_s) for w in item.words)
+    return dataclasses.replace(item, words=words, first_heard_s=at_s)
+
+
+def test_two_answers_that_begin_together_do_not_cover_each_other(story: Any, tmp_path: Path) -> None:
+    record = story.record()
+    last = record.items[-1]
+    twin = _item_at(last, last.words[0].start_s - 0.2)
+    geometry = draw(dataclasses.replace(record, items=(*record.items, twin)), tmp_path / "together.png")
+    assert_tidy(geometry.labels, geometry.width, geometry.height)
+
+
+def test_an_interrupted_answer_nobody_truncated_is_called_that(story: Any, tmp_path: Path) -> None:
+    record = story.record()
+    (barge_in,) = record.barge_ins
+    items = tuple(dataclasses.replace(item, truncated_at_ms=None) for item in record.items)
+    untold = dataclasses.replace(record, items=items, barge_ins=(dataclasses.replace(barge_in, truncated_at_ms=None),))
+    geometry = draw(untold, tmp_path / "untold.png")
+    assert any(label.text.startswith("never truncated") for label in geometry.labels)
+    assert "never truncated" in headline(untold)
+
+
+def test_a_picture_says_who_carried_the_call_and_what_went_wrong(naive_story: Any) -> None:
+    facts = headline(naive_story.record(traced=False))
+    assert facts[0] == "Naive bridge: 26 s, 3 turns"
+    assert "900 ms of the greeting never heard" in facts
+    assert "2 turns never answered" in facts
+    assert "never truncated" in facts
+
+
+@pytest.mark.parametrize("slower", [1.0, 3.0, 12.0])
+def test_a_slow_set_up_stays_inside_its_frame(story: Any, tmp_path: Path, slower: float) -> None:
+    record = story.record()
+    names = ("answered_s", "media_open_s", "model_ready_s", "greeting_first_sent_s", "greeting_heard_s")
+    times: dict[str, Any] = {name: getattr(record.set_up, name) * slower for name in names}
+    times["greeting_first_sent_s"] = 0.8 * times["greeting_heard_s"]
+    slow = dataclasses.replace(record, set_up=dataclasses.replace(record.set_up, **times))
+    geometry = draw(slow, tmp_path / "slow.png")
+    frame = geometry.views[1].axis
+    moments = [label for label in geometry.labels if label.box.y1 < geometry.views[0].top and label.box.x0 < frame.x1]
+    assert len(moments) > 6
+    inside = [label for label in moments if label.box.y0 > geometry.views[1].top]
+    assert all(label.box.x1 <= frame.x1 for label in inside), inside

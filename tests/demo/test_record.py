@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -8,7 +9,11 @@ import pytest
 
 from gateway.demo.at_ear import find_pieces
 from gateway.demo.facts import DemoRecord
+from gateway.demo.record import build_record
 from gateway.simulator.clips import load_clip, speech_at
+from gateway.simulator.phone.lane import Stop
+from gateway.simulator.phone.record import CallRecord
+from gateway.simulator.voice_live.record import GeneratedItem, SessionRecord
 
 HZ = 16000
 
@@ -164,3 +169,64 @@ def test_a_repeated_sentence_is_found_after_the_moment_it_can_have_been_said() -
     ear = np.concatenate([sound, np.zeros(HZ, np.int16), sound])
     (piece,) = find_pieces(sound, ear, 0.0, len(sound) / HZ)
     assert piece.at_s == pytest.approx(len(sound) / HZ + 1.0, abs=0.001)
+
+
+def test_of_the_same_sentence_said_again_the_earlier_one_is_meant() -> None:
+    sound = speech_at(load_clip("agent.reply4"), HZ)
+    pause = np.zeros(HZ, np.int16)
+    ear = np.concatenate([pause, (sound * 0.95).astype(np.int16), pause, sound, pause, sound])
+    (piece,) = find_pieces(sound, ear, 0.0, 0.5)
+    assert piece.at_s == pytest.approx(1.0, abs=0.001)
+
+
+def test_what_is_said_again_later_does_not_mend_what_was_cut() -> None:
+    sound = speech_at(load_clip("agent.reply4"), HZ)
+    ear = np.concatenate([sound[:HZ], np.zeros(2 * HZ, np.int16), sound])
+    (piece,) = find_pieces(sound, ear, 0.0, 0.0, 2.5)
+    assert piece.to_ms == pytest.approx(1000.0, abs=30.0)
+
+
+def test_the_first_syllable_is_found_and_so_short_a_piece_of_the_rest_is_not() -> None:
+    sound = speech_at(load_clip("agent.reply1"), HZ)
+    voiced = int(np.flatnonzero(np.abs(sound) > 1000)[0])
+    (piece,) = find_pieces(sound, np.concatenate([sound[: voiced + 1600], np.zeros(HZ, np.int16)]), 0.0, 0.0)
+    assert piece.from_ms == 0.0
+    assert 60.0 < piece.to_ms < 300.0
+    assert find_pieces(sound, np.concatenate([np.zeros(HZ, np.int16), sound[16000:17600]]), 0.0, 0.0) == []
+
+
+def test_a_stop_takes_an_answer_to_where_the_network_says_it_fell_silent(story: Any) -> None:
+    """The comparison's steps are 5 ms; the stop is known to the sample."""
+    call, trace, session = _thrice(story)
+    cut, *_ = build_record(call, trace, session, story.meta).items
+    assert cut.heard_ms == pytest.approx(CUT * 1000 / HZ, abs=0.1)
+
+
+def test_every_answer_of_one_wording_belongs_to_its_own_turn(story: Any) -> None:
+    """Whoever has nothing else to say says the same sentence after every turn, sample for sample."""
+    call, trace, session = _thrice(story)
+    record = build_record(call, trace, session, story.meta)
+    assert [item.pieces[0].at_s for item in record.items] == pytest.approx([2.0, 8.0, 14.0], abs=0.001)
+    assert [item.heard_ms for item in record.items] == pytest.approx([1000.0, LENGTH_MS, LENGTH_MS], abs=10.0)
+
+
+CUT = HZ + 60
+"""samples: not a multiple of the step"""
+LENGTH_MS = len(speech_at(load_clip("agent.reply4"), HZ)) * 1000 / HZ
+
+
+def _thrice(story: Any) -> tuple[CallRecord, list[dict[str, Any]], SessionRecord]:
+    """The same sentence at 2, 8 and 14 s; the first time it is cut."""
+    clip = load_clip("agent.reply4")
+    sound = speech_at(clip, HZ)
+    ring, call = story.call.times["event_posted"], story.call
+    ear = np.zeros(26 * HZ, np.int16)
+    session = SessionRecord("s", {}, "m", "byom-azure-openai-realtime", ring)
+    for number, at_s in enumerate((2.0, 8.0, 14.0)):
+        kept = sound[:CUT] if number == 0 else sound
+        first = round((ring + at_s - call.origin) * HZ)
+        ear[first : first + len(kept)] = kept
+        item = GeneratedItem(f"i{number}", f"r{number}", clip.text, (), sound, HZ, len(sound), ring + at_s - 0.2)
+        session.items.append(item)
+    cut = Stop(ring + 2.9, ring + 2.0 + CUT / HZ, 0.5)
+    return dataclasses.replace(call, ear_track=ear, stops=(cut,), heard=(), spoken=()), [], session

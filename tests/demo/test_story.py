@@ -8,7 +8,15 @@ import pytest
 from gateway.audio import g711
 from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
-from gateway.demo.story import CASCADE_NUMBER, BadRecording, Recording, naive_plan, plan_of, read_recordings
+from gateway.demo.story import (
+    CASCADE_NUMBER,
+    BadRecording,
+    Recording,
+    assumed_network,
+    naive_plan,
+    plan_of,
+    read_recordings,
+)
 from gateway.simulator.phone import HangUp, Say, Speech
 
 
@@ -72,3 +80,11 @@ def test_whoever_rings_the_naive_bridge_is_the_same_caller() -> None:
 def test_no_call_of_the_story_takes_more_than_a_minute() -> None:
     plans = [plan_of(CASCADE_NUMBER, []), naive_plan([], silence_marked=True), naive_plan([], silence_marked=False)]
     assert all(plan.max_s <= 60.0 for plan in plans)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_is_said_of_the_network_is_what_is_switched_on(marked: bool) -> None:
+    switches = plan_of("+1", [], silence_marked=marked).switches
+    said = assumed_network(silence_marked=marked)
+    assert f"first {switches.start_offset_s * 1000:.0f} ms" in said
+    assert ("marked" in said) is (switches.silent_frames != "never")
