@@ -22,10 +22,11 @@ import yaml
 
 from gateway.demo.sessions import read_sessions
 from gateway.demo.story import CASCADE_NUMBER, REALTIME_NUMBER
-from gateway.simulator.load.subject import Subject, free_ports
+from gateway.simulator.load.subject import Subject
 from gateway.simulator.phone import NetworkOptions, PhoneNetwork
 from gateway.simulator.phone.network import RESOURCE_ID
 from gateway.simulator.phone.shapes import TOPIC
+from gateway.simulator.ports import reserved_ports
 from gateway.simulator.voice_live import SessionRecord
 
 CASCADE = "byom-azure-openai-chat-completion"
@@ -117,30 +118,32 @@ async def running(folder: Path, rates: Rates, *, naive: bool, scripted: bool) ->
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     (folder / "twin.key").write_text(key, encoding="ascii")
     (folder / "tickets.key").write_text(secrets.token_hex(48), encoding="ascii")
-    port, metrics_port, naive_port, models_port = free_ports(4)
-    models_url = f"ws://127.0.0.1:{models_port}"
-    phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=key, options=NetworkOptions())
-    naive_phone = PhoneNetwork(f"http://127.0.0.1:{naive_port}/events/incoming-call", access_key=key) if naive else None
-    networks = [each for each in (phone, naive_phone) if each is not None]
-    processes: list[Subject] = []
-    try:
-        for network in networks:
-            await network.start()
-        stack = Stack(
-            folder=folder,
-            gateway=_gateway(folder, gateway_config(rates, port, metrics_port, phone.endpoint, models_url)),
-            models=_models(folder, models_port, scripted=scripted),
-            naive=None if naive_phone is None else _naive(folder, naive_port, naive_phone.endpoint, models_url),
-            phone=phone,
-            naive_phone=naive_phone,
+    with reserved_ports(4) as (port, metrics_port, naive_port, models_port):
+        models_url = f"ws://127.0.0.1:{models_port}"
+        phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=key, options=NetworkOptions())
+        naive_phone = (
+            PhoneNetwork(f"http://127.0.0.1:{naive_port}/events/incoming-call", access_key=key) if naive else None
         )
-        processes += stack.processes
-        await _start(processes)
-        yield stack
-    finally:
-        await asyncio.gather(*(process.stop() for process in processes))
-        for network in networks:
-            await network.stop()
+        networks = [each for each in (phone, naive_phone) if each is not None]
+        processes: list[Subject] = []
+        try:
+            for network in networks:
+                await network.start()
+            stack = Stack(
+                folder=folder,
+                gateway=_gateway(folder, gateway_config(rates, port, metrics_port, phone.endpoint, models_url)),
+                models=_models(folder, models_port, scripted=scripted),
+                naive=None if naive_phone is None else _naive(folder, naive_port, naive_phone.endpoint, models_url),
+                phone=phone,
+                naive_phone=naive_phone,
+            )
+            processes += stack.processes
+            await _start(processes)
+            yield stack
+        finally:
+            await asyncio.gather(*(process.stop() for process in processes))
+            for network in networks:
+                await network.stop()
 
 
 async def _start(processes: list[Subject]) -> None:

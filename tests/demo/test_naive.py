@@ -17,9 +17,9 @@ from azure.core.credentials import AzureKeyCredential
 from gateway.demo import naive
 from gateway.demo.naive import HOST, NaiveBridge
 from gateway.demo.story import naive_plan
-from gateway.simulator.load.subject import free_ports
 from gateway.simulator.phone import PhoneNetwork
 from gateway.simulator.phone.record import CallRecord
+from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import SessionRecord, VoiceLiveTwin
 from gateway.simulator.voice_live.options import BYOM_CHAT
@@ -35,24 +35,24 @@ class Result:
 
 async def ring(*, silence_marked: bool) -> Result:
     clock = asyncio.get_running_loop().time
-    (port,) = free_ports(1)
-    models = VoiceLiveTwin(clock=clock)
-    phone = PhoneNetwork(f"http://{HOST}:{port}/events/incoming-call", access_key=KEY, clock=clock)
-    await models.start()
-    await phone.start()
-    async with CallAutomationClient(phone.endpoint, AzureKeyCredential(KEY)) as acs:
-        query = {"profile": BYOM_CHAT, "model": "m"}
-        greeting = "Hello, you have reached Northwind Support. How can I help you?"
-        bridge = NaiveBridge(acs, f"{models.url}/voice-live/realtime", query, greeting, port)
-        runner = web.AppRunner(bridge.app(), access_log=None, handle_signals=False)
-        await runner.setup()
-        await web.TCPSite(runner, HOST, port).start()
-        try:
-            call = await phone.place_call(naive_plan([], silence_marked=silence_marked))
-        finally:
-            await runner.cleanup()
-            await phone.stop()
-            await models.stop()
+    with reserved_ports(1) as (port,):
+        models = VoiceLiveTwin(clock=clock)
+        phone = PhoneNetwork(f"http://{HOST}:{port}/events/incoming-call", access_key=KEY, clock=clock)
+        await models.start()
+        await phone.start()
+        async with CallAutomationClient(phone.endpoint, AzureKeyCredential(KEY)) as acs:
+            query = {"profile": BYOM_CHAT, "model": "m"}
+            greeting = "Hello, you have reached Northwind Support. How can I help you?"
+            bridge = NaiveBridge(acs, f"{models.url}/voice-live/realtime", query, greeting, port)
+            runner = web.AppRunner(bridge.app(), access_log=None, handle_signals=False)
+            await runner.setup()
+            await web.TCPSite(runner, HOST, port).start()
+            try:
+                call = await phone.place_call(naive_plan([], silence_marked=silence_marked))
+            finally:
+                await runner.cleanup()
+                await phone.stop()
+                await models.stop()
     (session,) = models.sessions
     return Result(call, session)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from gateway.config import parse
 from gateway.server.gateway import Gateway
 from gateway.simulator.phone import CallPlan, PhoneNetwork
 from gateway.simulator.phone.record import CallRecord
+from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import SessionRecord, TwinOptions, VoiceLiveTwin
 
@@ -70,12 +70,6 @@ class Result:
         value = self.gateway.registry.get_sample_value(name, labels)
         assert value is not None, f"no metric {name}{labels}"
         return value
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
@@ -139,19 +133,18 @@ class Stack:
 @asynccontextmanager
 async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
     clock = asyncio.get_running_loop().time
-    port = free_port()
-    twin = VoiceLiveTwin(setup.twin, clock=clock)
-    phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
-    await twin.start()
-    await phone.start()
-    gateway = Gateway(parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder), clock=clock)
-    await gateway.start()
-    try:
+    async with AsyncExitStack() as running:
+        (port,) = running.enter_context(reserved_ports(1))
+        twin = VoiceLiveTwin(setup.twin, clock=clock)
+        phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+        await twin.start()
+        running.push_async_callback(twin.stop)
+        await phone.start()
+        running.push_async_callback(phone.stop)
+        gateway = Gateway(parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder), clock=clock)
+        await gateway.start()
+        running.push_async_callback(gateway.stop)
         yield Stack(gateway, phone, twin, folder)
-    finally:
-        await gateway.stop()
-        await phone.stop()
-        await twin.stop()
 
 
 def on_virtual_time(main: Coroutine[Any, Any, Any]) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from gateway.config import parse
 from gateway.server.gateway import Gateway
 from gateway.simulator.phone import PhoneNetwork
+from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import VoiceLiveTwin
 from gateway.wire.ticket import Purpose, Subject, TicketKeys
@@ -52,12 +53,6 @@ class Bench:
         value = self.gateway.registry.get_sample_value(name, labels)
         assert value is not None, f"no metric {name}{labels}"
         return value
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
@@ -97,22 +92,21 @@ def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], No
 
     async def main(test: Callable[[Bench], Awaitable[None]]) -> None:
         clock = asyncio.get_running_loop().time
-        port = free_port()
-        twin = VoiceLiveTwin(clock=clock)
-        phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
-        await twin.start()
-        await phone.start()
-        config = parse(configuration(tmp_path, port, phone.endpoint, twin.url), tmp_path)
-        wall_now = phone.options.wall()
-        gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
-        await gateway.start()
-        try:
-            async with aiohttp.ClientSession() as http:
-                await test(Bench(gateway, phone, http, wall_now))
-        finally:
-            await gateway.stop()
-            await phone.stop()
-            await twin.stop()
+        async with AsyncExitStack() as running:
+            (port,) = running.enter_context(reserved_ports(1))
+            twin = VoiceLiveTwin(clock=clock)
+            phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+            await twin.start()
+            running.push_async_callback(twin.stop)
+            await phone.start()
+            running.push_async_callback(phone.stop)
+            config = parse(configuration(tmp_path, port, phone.endpoint, twin.url), tmp_path)
+            wall_now = phone.options.wall()
+            gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
+            await gateway.start()
+            running.push_async_callback(gateway.stop)
+            http = await running.enter_async_context(aiohttp.ClientSession())
+            await test(Bench(gateway, phone, http, wall_now))
 
     def run(test: Callable[[Any], Awaitable[None]]) -> None:
         with virtual_time_runner() as runner:

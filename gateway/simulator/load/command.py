@@ -25,6 +25,7 @@ from gateway.simulator.load.proc import PROC, Cores, share_cores
 from gateway.simulator.load.report import as_json, table
 from gateway.simulator.load.result import Result
 from gateway.simulator.load.subject import SubjectFailed, floor_subject, gateway_subject
+from gateway.simulator.ports import reserved_ports
 
 FORMATS = {fmt.rate_hz: fmt for fmt in (PCM16_8K, PCM16_16K, PCM16_24K)}
 RAMP_CALLS_PER_S = 15
@@ -118,15 +119,18 @@ def measure(plan: LoadPlan, cores: Cores, extra: Mapping[str, Any], *, with_floo
     with (
         tempfile.TemporaryDirectory(prefix="gateway-load-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        reserved_ports(3) as (port, metrics_port, floor_port),
     ):
         directory = Path(folder)
         authority = make_authority(directory) if plan.tls else None
         gc.collect()
         gc.freeze()  # a full collection in the middle would make the generator late
         bench = Run(plan, authority, cores, _say)
-        results = [runner.run(bench.measure(lambda far: gateway_subject(plan, far, directory, extra)))]
+        results = [
+            runner.run(bench.measure(lambda far: gateway_subject(plan, far, directory, extra, (port, metrics_port))))
+        ]
         if with_floor:
-            results.append(runner.run(bench.measure(lambda far: floor_subject(plan, far, directory))))
+            results.append(runner.run(bench.measure(lambda far: floor_subject(plan, far, directory, floor_port))))
         gc.unfreeze()
     return results
 

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -124,7 +123,9 @@ class Subject:
             return False
 
 
-def gateway_subject(plan: LoadPlan, far: FarSides, directory: Path, extra: Mapping[str, Any]) -> Subject:
+def gateway_subject(
+    plan: LoadPlan, far: FarSides, directory: Path, extra: Mapping[str, Any], ports: tuple[int, int]
+) -> Subject:
     """The real gateway, with a configuration made for this run.
 
     Args:
@@ -132,8 +133,9 @@ def gateway_subject(plan: LoadPlan, far: FarSides, directory: Path, extra: Mappi
         far: where the far sides are.
         directory: for configuration, keys and log.
         extra: sections to merge over that configuration.
+        ports: for calls and for metrics.
     """
-    port, metrics_port = free_ports(2)
+    port, metrics_port = ports
     (directory / "acs.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
     (directory / "voice-live.key").write_text(secrets.token_hex(16), encoding="ascii")
     config = merged(gateway_config(plan, far, port, metrics_port), extra)
@@ -151,9 +153,8 @@ def gateway_subject(plan: LoadPlan, far: FarSides, directory: Path, extra: Mappi
     )
 
 
-def floor_subject(plan: LoadPlan, far: FarSides, directory: Path) -> Subject:
+def floor_subject(plan: LoadPlan, far: FarSides, directory: Path, port: int) -> Subject:
     """The bare relay."""
-    (port,) = free_ports(1)
     settings = {
         "port": port,
         "call_automation": far.call_automation,
@@ -230,18 +231,6 @@ def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         ours = result.get(name)
         result[name] = merged(ours, value) if isinstance(ours, dict) and isinstance(value, dict) else value
     return result
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago: the gateway must know its own address before it listens."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def _model_format(fmt: AudioFormat) -> str:

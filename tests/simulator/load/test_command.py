@@ -17,6 +17,7 @@ from gateway.simulator.load.bench import Run
 from gateway.simulator.load.plan import LoadPlan, Talk
 from gateway.simulator.load.proc import Cores
 from gateway.simulator.load.subject import floor_subject
+from gateway.simulator.ports import reserved_ports
 
 Load: TypeAlias = Callable[..., tuple[int, list[dict[str, Any]]]]
 
@@ -62,7 +63,8 @@ def test_the_bare_relay_carries_the_same_load_at_two_rates(tmp_path: Path) -> No
     plan = LoadPlan(calls=2, seconds=1, ramp_s=0.1, phone=PCM16_16K, model=PCM16_24K, tls=False, talk=Talk.ALWAYS)
     said: list[str] = []
     run = Run(plan, None, Cores(None, None), said.append)
-    result = asyncio.run(run.measure(lambda far: floor_subject(plan, far, tmp_path)))
+    with reserved_ports(1) as (port,):
+        result = asyncio.run(run.measure(lambda far: floor_subject(plan, far, tmp_path, port)))
     assert said[0] == "floor: starting"
     assert (result.failed_calls, result.failures, result.unknown_appends) == (0, {}, 0)
     assert result.frames_up_per_call_s == pytest.approx(50, rel=0.1)

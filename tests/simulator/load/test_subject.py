@@ -7,7 +7,7 @@ import pytest
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat
 from gateway.config import parse
 from gateway.simulator.load.plan import LoadPlan, Talk
-from gateway.simulator.load.subject import FarSides, free_ports, gateway_config, merged
+from gateway.simulator.load.subject import FarSides, gateway_config, merged
 
 FAR = FarSides("http://127.0.0.1:1", "https://127.0.0.1:2", None)
 
@@ -32,7 +32,3 @@ def test_a_users_sections_are_merged_over_ours() -> None:
         "call": {"max_lead_ms": 100},
     }
     assert base["server"] == {"port": 1, "host": "a"}
-
-
-def test_free_ports_differ() -> None:
-    assert len(set(free_ports(5))) == 5

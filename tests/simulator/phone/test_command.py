@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from gateway.audio.wav import read_wav, write_wav
 from gateway.simulator.phone.command import DEVELOPMENT_KEY, add_arguments, place_calls
+from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 
 
@@ -22,28 +22,20 @@ def arguments(*words: str) -> argparse.Namespace:
     return parser.parse_args(list(words))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def run_against(gateway: Any, *words: str) -> int:
     """The command's exit code, against the mini gateway."""
-    port = free_port()
     gateway.key = DEVELOPMENT_KEY
-    gateway.endpoint = f"http://127.0.0.1:{port}"
 
-    async def main() -> int:
+    async def main(port: int) -> int:
+        gateway.endpoint = f"http://127.0.0.1:{port}"
         runner = await gateway.start_up()
         try:
             return await place_calls(arguments("--events-url", gateway.url + "/events", "--port", str(port), *words))
         finally:
             await runner.cleanup()
 
-    with virtual_time_runner() as runner:
-        return runner.run(main())
+    with reserved_ports(1) as (port,), virtual_time_runner() as runner:
+        return runner.run(main(port))
 
 
 @pytest.fixture
