@@ -65,10 +65,12 @@ class Ears:
     def hear(self, frame_rms: float, now: float) -> Onset | End | None:
         """Take a frame of 20 ms by its level; says so when a voice began or ended."""
         voiced = frame_rms >= self._threshold_rms
-        self._floor.update(frame_rms)
+        floor = self._floor
+        before_rms = floor.rms
+        floor.update(frame_rms)
         self._frames += 1
-        if self._frames >= FLOOR_FRAMES:
-            self._threshold_rms = max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
+        if floor.rms != before_rms or self._frames == FLOOR_FRAMES:
+            self._adapt()
         self.level_rms = frame_rms
         if voiced:
             return self._voiced(now)
@@ -77,6 +79,11 @@ class Ears:
             self._speaking = False
             return End(self._last_voiced_at)
         return None
+
+    def _adapt(self) -> None:
+        """The line's noise has changed, or is known now."""
+        if self._frames >= FLOOR_FRAMES:
+            self._threshold_rms = max(MIN_VOICE_RMS, ABOVE_NOISE * self._floor.rms)
 
     def _voiced(self, now: float) -> Onset | None:
         self.voiced_s += FRAME_S

@@ -11,8 +11,8 @@ counts samples, so the timeline must not have holes:
    same body: dropped.
 4. A stall (no frame at all) is not filled for 400 ms, because the data is still coming; after that it is filled at
    real time, and when the backlog arrives, as much of its silence is dropped as was filled, never speech.
-5. Stamps that jump by more than a second, or backwards by more than a frame, start a new epoch. A sender whose clock
-   runs fast or slow is followed by dropping or repeating one silent frame.
+5. Stamps that jump by more than a second, or go on from an earlier time, start a new epoch. A sender whose clock runs
+   fast or slow is followed by dropping or adding one silent frame.
 6. When more than 5 % of the steps of 2 s are off by half a frame or more, stamps are not trusted: arrival order, no
    gap filling, until 2 s were clean.
 """
@@ -20,13 +20,13 @@ counts samples, so the timeline must not have holes:
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from gateway.audio.pcm import FRAME_S
+from gateway.audio.stamps import Drift, Trust
 
 T = TypeVar("T")
 
@@ -36,13 +36,9 @@ EPOCH_S = 1.0
 STALL_S = 0.4
 MAX_STALL_S = 10.0
 """After this long without a frame the leg is somebody else's problem; inventing more audio would help nobody."""
-DEBT_S = 2.0
-"""A backlog comes as soon as the stall ends; silence that was filled longer ago is owed by nobody any more."""
+PACED_S = 0.75 * FRAME_S
+"""A backlog comes at once. Frames this far apart come at real time again: what silence owes by then is forgiven."""
 REORDER_S = 10.0
-TRUST_STEPS = 100
-"""Steps in 2 s of frames."""
-MAX_OFF_STEPS = 5
-DRIFT_WINDOW_S = 30.0
 ROUNDING_S = 1e-6
 
 
@@ -56,7 +52,7 @@ class Timed(Struct, Generic[T], frozen=True, gc=False):
     silent: bool
     """the sender said that it holds nothing"""
     quiet: bool
-    """nothing above the line's noise: may be left out to make up for silence that was filled in"""
+    """silent, or nothing above the line's noise: may be left out to make up for silence that was filled in"""
 
 
 class Forward(Struct, Generic[T], frozen=True, gc=False):
@@ -109,57 +105,6 @@ class JitterStats:
     longest_stall_s: float = 0.0
 
 
-class _Trust:
-    """Whether the stamps of the last two seconds were worth anything."""
-
-    def __init__(self) -> None:
-        self._off: deque[bool] = deque(maxlen=TRUST_STEPS)
-        self._off_steps = 0
-        self.trusted = True
-
-    def judge(self, *, in_order: bool) -> bool:
-        """Count a step; True if it cost the stamps their trust."""
-        off = self._off
-        if len(off) == TRUST_STEPS and off[0]:
-            self._off_steps -= 1
-        off.append(not in_order)
-        self._off_steps += not in_order
-        if len(off) < TRUST_STEPS:
-            return False
-        if self.trusted and self._off_steps > MAX_OFF_STEPS:
-            self.trusted = False
-            return True
-        if not self.trusted and self._off_steps == 0:
-            self.trusted = True
-        return False
-
-
-class _Drift:
-    """How far the sender's clock runs away from ours, by the fastest frames of each half minute."""
-
-    def __init__(self) -> None:
-        self._base: float | None = None
-        self._fastest = math.inf
-        self._window_ends: float | None = None
-        self.frames_due = 0
-        """1: a frame of silence is missing; -1: one is too many"""
-
-    def observe(self, position_s: float, now: float) -> None:
-        """A frame ended at `position_s` of the timeline and came at `now`."""
-        self._fastest = min(self._fastest, now - position_s)
-        if self._window_ends is None:
-            self._window_ends = now + DRIFT_WINDOW_S
-        elif now >= self._window_ends:
-            if self._base is None:
-                self._base = self._fastest
-            shift_s = self._fastest - self._base
-            self.frames_due = 1 if shift_s >= FRAME_S else -1 if shift_s <= -FRAME_S else 0
-            self._fastest, self._window_ends = math.inf, now + DRIFT_WINDOW_S
-
-    def restart(self) -> None:
-        self._base, self._fastest, self._window_ends, self.frames_due = None, math.inf, None, 0
-
-
 class JitterBuffer(Generic[T]):
     """Rebuilds one timeline. `now` is monotonic seconds."""
 
@@ -176,8 +121,10 @@ class JitterBuffer(Generic[T]):
         """samples filled for a stall whose backlog may still come"""
         self._held: Timed[T] | None = None
         self._reorder_until = -math.inf
-        self._trust = _Trust()
-        self._drift = _Drift()
+        self._earlier: float | None = None
+        """stamp after a frame that came from an earlier time: what goes on from there was sent by a clock set back"""
+        self._trust = Trust()
+        self._drift = Drift()
         self._out_samples = 0
         self.stats = JitterStats()
 
@@ -196,15 +143,12 @@ class JitterBuffer(Generic[T]):
         last, self._last = self._last, frame
         self._note_arrival(frame, now)
         sent_at, expected = frame.sent_at, self._expected
-        if sent_at is None or not math.isfinite(sent_at):
-            return self._emit(frame, now)
-        if expected is None:
-            self._expect_after(frame)
-            return self._emit(frame, now)
+        if expected is None or sent_at is None or not math.isfinite(sent_at):
+            return self._unplaced(frame, now)
         off_s = sent_at - expected
         if -HALF_FRAME_S < off_s < HALF_FRAME_S:
-            self._judge(in_order=True)
-            self._expect_after(frame)
+            self._trust.in_order()
+            self._expected = sent_at + frame.samples / self._rate_hz
             out = self._emit(frame, now)
             return out if self._held is None else [*out, *self._release(now)]
         if last is not None and last.sent_at == sent_at:
@@ -213,47 +157,56 @@ class JitterBuffer(Generic[T]):
 
     def on_tick(self, now: float) -> list[Emit[T]]:
         """Fill what a stall owes, and let go what has been held for long enough."""
-        out: list[Emit[T]] = []
-        if self._last_at is None:
+        last_at = self._last_at
+        if last_at is None or now - last_at < FRAME_S:
+            return []
+        out: list[Emit[T]] = [] if self._held is None else self._release(now)
+        if not STALL_S <= now - last_at <= MAX_STALL_S:
             return out
-        waited_s = now - self._last_at
-        if self._held is not None and waited_s >= FRAME_S:
-            out += self._release(now)
-        if not STALL_S <= waited_s <= MAX_STALL_S:
-            return out
-        start = self._filled_to if self._filled_to is not None else self._last_at
-        frames = int((now - start) / FRAME_S + ROUNDING_S)
+        if self._filled_to is None:
+            self._filled_to = last_at + STALL_S
+        frames = int((now - self._filled_to) / FRAME_S + ROUNDING_S)
         if frames > 0:
-            self._filled_to = start + frames * FRAME_S
+            self._filled_to += frames * FRAME_S
             self._owed += frames * self._frame_samples
             self.stats.filled_stall += frames * self._frame_samples
             out.append(self._fill(frames * self._frame_samples, "stall"))
         return out
 
     def _note_arrival(self, frame: Timed[T], now: float) -> None:
-        stats = self.stats
+        stats, last_at = self.stats, self._last_at
         stats.frames += 1
         stats.samples_in += frame.samples
-        if self._last_at is not None:
-            gap_s = now - self._last_at
-            stats.longest_stall_s = max(stats.longest_stall_s, gap_s)
-            if self._owed and self._filled_to is not None and now - self._filled_to > DEBT_S:
-                self._owed = 0
         self._last_at = now
-        if self._owed == 0:
+        if last_at is None:
+            return
+        apart_s = now - last_at
+        stats.longest_stall_s = max(stats.longest_stall_s, apart_s)
+        if self._filled_to is not None:
             self._filled_to = None
+        elif self._owed and apart_s >= PACED_S:
+            self._owed = 0
+
+    def _unplaced(self, frame: Timed[T], now: float) -> list[Emit[T]]:
+        """The first frame, or one without a usable stamp: it follows what came before it."""
+        out = self._release(now)
+        if frame.sent_at is not None and math.isfinite(frame.sent_at):
+            self._expect_after(frame)
+        elif self._expected is not None:
+            self._expected += frame.samples / self._rate_hz
+        return [*out, *self._emit(frame, now)]
 
     def _same_stamp(self, frame: Timed[T], last: Timed[T], now: float) -> list[Emit[T]]:
         """The same frame again, or another under a clock that stands still."""
         if not frame.silent and frame.body == last.body:
             self.stats.duplicate += frame.samples
             return []
-        self._judge(in_order=False)
+        self._off()
         return [*self._release(now), *self._emit(frame, now)]
 
     def _out_of_order(self, frame: Timed[T], off_s: float, now: float) -> list[Emit[T]]:
-        self._judge(in_order=False)
-        if not self._trust.trusted or abs(off_s) > EPOCH_S:
+        self._off()
+        if not self._trust.trusted or abs(off_s) > EPOCH_S or self._goes_on_from_earlier(frame):
             if self._trust.trusted:
                 self.stats.epochs += 1
                 self._drift.restart()
@@ -261,6 +214,10 @@ class JitterBuffer(Generic[T]):
             self._expect_after(frame)
             return [*out, *self._emit(frame, now)]
         return self._ahead(frame, now) if off_s > 0 else self._behind(frame, now)
+
+    def _goes_on_from_earlier(self, frame: Timed[T]) -> bool:
+        earlier, self._earlier = self._earlier, None
+        return earlier is not None and abs((frame.sent_at or 0.0) - earlier) < HALF_FRAME_S
 
     def _ahead(self, frame: Timed[T], now: float) -> list[Emit[T]]:
         """The stamps skip: something is missing, or was overtaken."""
@@ -274,7 +231,8 @@ class JitterBuffer(Generic[T]):
         return [*out, *self._after_gap(frame, now)]
 
     def _behind(self, frame: Timed[T], now: float) -> list[Emit[T]]:
-        """A frame that was overtaken, and comes too late to be put back."""
+        """A frame that was overtaken and comes too late to be put back, or the first of a clock that was set back."""
+        self._earlier = (frame.sent_at or 0.0) + frame.samples / self._rate_hz
         self.stats.reordered_frames += 1
         self._reorder_until = now + REORDER_S
         self.stats.late += frame.samples
@@ -303,29 +261,40 @@ class JitterBuffer(Generic[T]):
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def _emit(self, frame: Timed[T], now: float) -> list[Emit[T]]:
-        quiet = frame.silent or frame.quiet
-        if self._owed and quiet and frame.samples <= self._owed:
-            self._owed -= frame.samples
-            self.stats.backlog += frame.samples
-            return []
-        self._drift.observe(self._out_samples / self._rate_hz, now)
+        samples = frame.samples
         before: list[Emit[T]] = []
-        if quiet and self._drift.frames_due:
-            if self._drift.frames_due < 0:
-                self._drift.frames_due = 0
-                self.stats.drift_dropped += frame.samples
-                return []
-            self._drift.frames_due = 0
-            self.stats.drift_added += self._frame_samples
-            before.append(self._fill(self._frame_samples, "drift"))
-        self._out_samples += frame.samples
+        if frame.quiet and (self._owed or self._drift.frames_due):
+            if self._left_out(frame):
+                return before
+            before += self._make_up_drift()
+        self._drift.observe(self._out_samples / self._rate_hz, now)
+        self._out_samples += samples
         if frame.silent:
-            self.stats.silent += frame.samples
-            before.append(Silence(frame.samples))
+            self.stats.silent += samples
+            before.append(Silence(samples))
         else:
-            self.stats.forwarded += frame.samples
+            self.stats.forwarded += samples
             before.append(Forward(frame.body))
         return before
+
+    def _left_out(self, frame: Timed[T]) -> bool:
+        """A quiet frame whose time was filled already, or that a slow clock of ours has no time for."""
+        if frame.samples <= self._owed:
+            self._owed -= frame.samples
+            self.stats.backlog += frame.samples
+            return True
+        if self._drift.frames_due < 0:
+            self._drift.frames_due = 0
+            self.stats.drift_dropped += frame.samples
+            return True
+        return False
+
+    def _make_up_drift(self) -> list[Emit[T]]:
+        if self._drift.frames_due <= 0:
+            return []
+        self._drift.frames_due = 0
+        self.stats.drift_added += self._frame_samples
+        return [self._fill(self._frame_samples, "drift")]
 
     def _fill(self, samples: int, cause: str) -> Fill:
         self._out_samples += samples
@@ -335,6 +304,6 @@ class JitterBuffer(Generic[T]):
         if frame.sent_at is not None:
             self._expected = frame.sent_at + frame.samples / self._rate_hz
 
-    def _judge(self, *, in_order: bool) -> None:
-        if self._trust.judge(in_order=in_order):
+    def _off(self) -> None:
+        if self._trust.off():
             self.stats.distrusted += 1

@@ -48,9 +48,6 @@ def dbfs_to_rms(level_dbfs: float) -> float:
     return 0.0 if level_dbfs <= FLOOR_DBFS else FULL_SCALE * 10.0 ** (level_dbfs / 20.0)
 
 
-_SMOOTHED_FRAMES = 4
-"""80 ms, as long as a short pause in speech. A plain mean, not an exponential one, which after a loud word would
-still ring at the end of the pause: 40 dB are 400 ms at a time constant of two frames."""
 _BLOCK_FRAMES = round(0.25 / FRAME_S)
 _WINDOW_BLOCKS = 8
 """8 blocks of 0.25 s. 2 s hold a pause for breath in nearly all speech, and a line grown louder is believed soon
@@ -66,24 +63,24 @@ class NoiseFloor:
     statistics", 2001), on the power of the whole band: the floor is the smallest power that 80 ms had within the
     last 2 s. Speech never has to be told from noise. It falls within 80 ms and rises after 2 to 2.25 s, so that a
     long word does not lift it.
+
+    80 ms, four frames, are as long as a short pause in speech. Their mean is a plain one, not exponential, which after
+    a loud word would still ring at the end of the pause: 40 dB are 400 ms at a time constant of two frames.
     """
 
     def __init__(self) -> None:
-        self._recent: deque[float] = deque(maxlen=_SMOOTHED_FRAMES)
+        self._powers = (math.inf, math.inf, math.inf)
+        """of the three frames before, newest first"""
         self._block_minimum = math.inf
         self._block_frames = 0
         self._minima: deque[float] = deque(maxlen=_WINDOW_BLOCKS)
         self._older_minimum = math.inf
-        """of the finished blocks; asked for with every frame"""
+        """of the finished blocks"""
+        self.rms = 0.0
+        """the floor; 0 until four frames with sound have come"""
 
     def __repr__(self) -> str:
         return f"<NoiseFloor {rms_to_dbfs(self.rms):.0f}dBFS>"
-
-    @property
-    def rms(self) -> float:
-        """The floor, as an rms; 0 until four frames with sound have come."""
-        minimum = min(self._block_minimum, self._older_minimum)
-        return 0.0 if minimum == math.inf else _MINIMUM_BIAS * math.sqrt(minimum)
 
     def update(self, frame_rms: float) -> None:
         """Take the level of one received frame of 20 ms.
@@ -93,16 +90,26 @@ class NoiseFloor:
         """
         if frame_rms <= 0.0:
             return
-        self._recent.append(frame_rms * frame_rms)
-        if len(self._recent) < _SMOOTHED_FRAMES:
+        first, second, third = self._powers
+        power = frame_rms * frame_rms
+        self._powers = (power, first, second)
+        smoothed = (power + first + second + third) / 4
+        if smoothed == math.inf:
             return
-        self._block_minimum = min(self._block_minimum, sum(self._recent) / _SMOOTHED_FRAMES)
         self._block_frames += 1
+        if smoothed < self._block_minimum:
+            self._block_minimum = smoothed
+            if smoothed < self._older_minimum:
+                self.rms = _MINIMUM_BIAS * math.sqrt(smoothed)
         if self._block_frames == _BLOCK_FRAMES:
-            self._minima.append(self._block_minimum)
-            self._older_minimum = min(self._minima)
-            self._block_minimum = math.inf
-            self._block_frames = 0
+            self._end_block()
+
+    def _end_block(self) -> None:
+        self._minima.append(self._block_minimum)
+        self._older_minimum = min(self._minima)
+        self._block_minimum = math.inf
+        self._block_frames = 0
+        self.rms = _MINIMUM_BIAS * math.sqrt(self._older_minimum)
 
 
 _NOISE_S = 2

@@ -7,13 +7,15 @@ two people does not. Every two seconds the last three seconds are compared, if t
 
 from __future__ import annotations
 
-import math
 from collections import deque
+from typing import TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+import numpy.typing as npt
 
 from gateway.audio.pcm import FRAME_S
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 WINDOW_FRAMES = 150
 MAX_LAG_FRAMES = 50
@@ -28,8 +30,10 @@ ALIKE = 0.7
 ACTIVE_DB = 10.0
 MIN_SPREAD_DB = 1.0
 """An uplink of even level is noise or silence: nobody's voice."""
-FLOOR_DB = 20.0
-"""Levels below 10 units of int16 are all the same: nothing."""
+FLOOR_RMS = 10.0
+"""Levels below it are all the same: nothing."""
+_FLOOR_DB = 20.0
+_ACTIVE_RMS = FLOOR_RMS * 10 ** (ACTIVE_DB / 20)
 
 
 class SelfAudioDetector:
@@ -39,7 +43,7 @@ class SelfAudioDetector:
         self._sent: deque[float] = deque(maxlen=WINDOW_FRAMES + MAX_LAG_FRAMES)
         self._received: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._frames = 0
-        self._sent_now = FLOOR_DB
+        self._sent_now = 0.0
         self._alike_at: int | None = None
         """delay at which the last comparison was alike"""
         self.suspected_s = 0.0
@@ -53,30 +57,31 @@ class SelfAudioDetector:
 
     def sent(self, level_rms: float) -> None:
         """A frame of this level is being played; the loudest counts where several go out within one of the caller's."""
-        self._sent_now = max(self._sent_now, _db(level_rms))
+        self._sent_now = max(self._sent_now, level_rms)
 
     def received(self, level_rms: float) -> None:
         """A frame of the caller; drives the comparison."""
         self._sent.append(self._sent_now)
-        self._sent_now = FLOOR_DB
-        self._received.append(_db(level_rms))
+        self._sent_now = 0.0
+        self._received.append(level_rms)
         self._frames += 1
         if self._frames % EVERY_FRAMES == 0 and len(self._sent) == self._sent.maxlen:
             self._compare()
 
     def _compare(self) -> None:
         self.correlation, self.lag_s = 0.0, None
-        if max(self._sent) < FLOOR_DB + ACTIVE_DB:
+        if max(self._sent) < _ACTIVE_RMS:
             return
-        received = np.fromiter(self._received, np.float64)
-        played = sliding_window_view(np.fromiter(self._sent, np.float64), WINDOW_FRAMES)[1:]
-        active = (played > FLOOR_DB + ACTIVE_DB).sum(axis=1) >= MIN_ACTIVE_FRAMES
-        if received.std() < MIN_SPREAD_DB or not active.any():
+        received, sent = _db(self._received), _db(self._sent)[1:]
+        if received.std() < MIN_SPREAD_DB:
             return
         received -= received.mean()
-        played = played - played.mean(axis=1, keepdims=True)
-        norms = np.sqrt((played * played).sum(axis=1) * np.dot(received, received))
-        likeness = np.where(active & (norms > 0), played @ received / np.maximum(norms, 1.0), 0.0)
+        mean_db = sent.mean()
+        sent -= mean_db  # small numbers keep the sums of squares below exact
+        active = _sums(sent > _FLOOR_DB + ACTIVE_DB - mean_db) >= MIN_ACTIVE_FRAMES
+        spread = _sums(sent * sent) - _sums(sent) ** 2 / WINDOW_FRAMES
+        norms = np.sqrt(np.maximum(spread, 0.0) * np.dot(received, received))
+        likeness = np.where(active, np.correlate(sent, received, "valid") / np.maximum(norms, 1.0), 0.0)
         best = int(np.argmax(likeness))
         self.correlation, self.lag_s = float(likeness[best]), (len(likeness) - 1 - best) * FRAME_S
         before, self._alike_at = self._alike_at, best if self.correlation >= ALIKE else None
@@ -85,5 +90,14 @@ class SelfAudioDetector:
             self.suspected_s += EVERY_FRAMES * FRAME_S
 
 
-def _db(level_rms: float) -> float:
-    return max(FLOOR_DB, 20.0 * math.log10(level_rms)) if level_rms > 1.0 else FLOOR_DB
+def _db(levels_rms: deque[float]) -> FloatArray:
+    levels: FloatArray = np.fromiter(levels_rms, np.float64)
+    decibels: FloatArray = 20.0 * np.log10(np.maximum(levels, FLOOR_RMS))
+    return decibels
+
+
+def _sums(values: npt.NDArray[np.float64 | np.bool_]) -> FloatArray:
+    """Sum of every window of WINDOW_FRAMES values, shape (len(values) - WINDOW_FRAMES + 1,)."""
+    running = np.concatenate([[0.0], np.cumsum(values)])
+    sums: FloatArray = running[WINDOW_FRAMES:] - running[:-WINDOW_FRAMES]
+    return sums
