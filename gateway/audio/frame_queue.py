@@ -20,42 +20,33 @@ _WIRE_PCM = np.dtype("<i2")
 
 
 class _Waiting:
-    """Audio of one item: pieces, of which the first is used up to `offset`."""
+    """Audio of one item: whole frames, and the beginning of another."""
 
-    __slots__ = ("count_bytes", "finished", "name", "offset_bytes", "pieces")
+    __slots__ = ("finished", "frames", "name", "rest")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.pieces: deque[bytes] = deque()
-        self.offset_bytes = 0
-        self.count_bytes = 0
+        self.frames: deque[bytes] = deque()
+        self.rest = b""
         self.finished = False
 
-    def has(self, count_bytes: int) -> bool:
-        """There is that much, or it is finished and there is a rest."""
-        return self.count_bytes >= count_bytes or (self.finished and self.count_bytes > 0)
+    def has(self, frames: int) -> bool:
+        """There are that many, or it is finished and not empty."""
+        return len(self.frames) >= frames or (self.finished and not self.empty)
 
-    def cut(self, count_bytes: int) -> bytes:
-        """Take that much off the front, or what there is."""
-        first, begin = self.pieces[0], self.offset_bytes
-        end = begin + count_bytes
-        if end < len(first):
-            self.offset_bytes = end
-            self.count_bytes -= count_bytes
-            return first[begin:end]
-        parts: list[bytes] = []
-        missing_bytes = count_bytes
-        while missing_bytes and self.pieces:
-            first, begin = self.pieces[0], self.offset_bytes
-            part = first[begin : begin + missing_bytes]
-            parts.append(part)
-            missing_bytes -= len(part)
-            self.offset_bytes = begin + len(part)
-            if self.offset_bytes == len(first):
-                self.pieces.popleft()
-                self.offset_bytes = 0
-        self.count_bytes -= count_bytes - missing_bytes
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    @property
+    def empty(self) -> bool:
+        return not self.frames and not self.rest
+
+    def push(self, data: bytes, frame_bytes: int) -> None:
+        if self.rest:
+            data = self.rest + data
+        whole = len(data) - len(data) % frame_bytes
+        self.frames.extend([data[begin : begin + frame_bytes] for begin in range(0, whole, frame_bytes)])
+        self.rest = data[whole:]
+
+    def count_bytes(self, frame_bytes: int) -> int:
+        return len(self.frames) * frame_bytes + len(self.rest)
 
 
 class FrameQueue:
@@ -66,6 +57,7 @@ class FrameQueue:
     """
 
     def __init__(self, frame_samples: int) -> None:
+        self._frame_samples = frame_samples
         self._frame_bytes = frame_samples * SAMPLE_BYTES
         self._items: dict[str, _Waiting] = {}
         self._current: _Waiting | None = None
@@ -91,8 +83,7 @@ class FrameQueue:
             if len(self._items) >= MAX_ITEMS:
                 return False
             waiting = self._items[item] = _Waiting(item)
-        waiting.pieces.append(samples.astype(_WIRE_PCM, copy=False).tobytes())
-        waiting.count_bytes += len(samples) * SAMPLE_BYTES
+        waiting.push(samples.astype(_WIRE_PCM, copy=False).tobytes(), self._frame_bytes)
         self.samples += len(samples)
         return True
 
@@ -101,7 +92,7 @@ class FrameQueue:
         waiting = self._items.get(item)
         if waiting is not None:
             waiting.finished = True
-            if not waiting.count_bytes:
+            if waiting.empty:
                 self._remove(waiting)
 
     def drop(self, item: str) -> int:
@@ -110,48 +101,61 @@ class FrameQueue:
         if waiting is None:
             return 0
         self._remove(waiting)
-        return waiting.count_bytes // SAMPLE_BYTES
+        return waiting.count_bytes(self._frame_bytes) // SAMPLE_BYTES
 
     def clear(self) -> None:
         self._items.clear()
         self._current = None
         self.samples = 0
 
-    def ready(self, at_least_samples: int, *, may_change: bool) -> bool:
+    def ready(self, at_least_frames: int, *, may_change: bool) -> bool:
         """Whether `take` would give a frame."""
-        return self._choose(at_least_samples * SAMPLE_BYTES, may_change=may_change) is not None
+        return self._choose(at_least_frames, may_change=may_change) is not None
 
-    def take(self, at_least_samples: int, *, may_change: bool) -> tuple[bytes, str, int] | None:
+    def take_next(self) -> tuple[bytes, str, int] | None:
+        """Take the next frame of the current item, if it has a whole one and is not over with it.
+
+        Returns:
+            A frame, the item it belongs to, and how many whole frames are left of it.
+        """
+        current = self._current
+        if current is None or not current.frames or current.finished:
+            return None
+        self.samples -= self._frame_samples
+        return current.frames.popleft(), current.name, len(current.frames)
+
+    def take(self, at_least_frames: int, *, may_change: bool) -> tuple[bytes, str, int] | None:
         """Take the next frame.
 
         Args:
-            at_least_samples: the current item goes on only with this much audio, at least a frame, or when finished.
+            at_least_frames: the current item goes on only with this much audio, or when finished.
             may_change: where the item whose turn it is has no frame, another may begin.
 
         Returns:
             A frame, the item it belongs to, and the number of samples in it that are not padding.
         """
-        waiting = self._choose(at_least_samples * SAMPLE_BYTES, may_change=may_change)
+        waiting = self._choose(at_least_frames, may_change=may_change)
         if waiting is None:
             return None
         self._leave_empty_current(waiting)
         self._current = waiting
-        pcm = waiting.cut(self._frame_bytes)
-        samples = len(pcm) // SAMPLE_BYTES
+        if waiting.frames:
+            pcm, samples = waiting.frames.popleft(), self._frame_samples
+        else:
+            pcm, samples = waiting.rest.ljust(self._frame_bytes, b"\0"), len(waiting.rest) // SAMPLE_BYTES
+            waiting.rest = b""
         self.samples -= samples
-        if waiting.finished and not waiting.count_bytes:
+        if waiting.finished and waiting.empty:
             self._remove(waiting)
-            if len(pcm) < self._frame_bytes:
-                pcm = pcm.ljust(self._frame_bytes, b"\0")
         return pcm, waiting.name, samples
 
-    def _choose(self, at_least_bytes: int, *, may_change: bool) -> _Waiting | None:
+    def _choose(self, at_least_frames: int, *, may_change: bool) -> _Waiting | None:
         current = self._current
-        if current is not None and current.has(at_least_bytes):
+        if current is not None and current.has(at_least_frames):
             return current
         if current is None or may_change:
             for waiting in self._items.values():
-                if waiting is not current and waiting.has(self._frame_bytes):
+                if waiting is not current and waiting.has(1):
                     return waiting
                 if not may_change:
                     return None
@@ -160,11 +164,11 @@ class FrameQueue:
     def _leave_empty_current(self, successor: _Waiting) -> None:
         """An item that gave way keeps its place only with audio in it; it may come back with its next piece."""
         current = self._current
-        if current is not None and current is not successor and not current.count_bytes:
+        if current is not None and current is not successor and current.empty:
             del self._items[current.name]
 
     def _remove(self, waiting: _Waiting) -> None:
         del self._items[waiting.name]
-        self.samples -= waiting.count_bytes // SAMPLE_BYTES
+        self.samples -= waiting.count_bytes(self._frame_bytes) // SAMPLE_BYTES
         if self._current is waiting:
             self._current = None

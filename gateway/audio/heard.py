@@ -29,18 +29,22 @@ class _Run:
 
     unbroken_since: float
     """when the unbroken sound of the far end began in which the run lies; whole samples are counted from there"""
-    offset: int
-    samples: int
+    begin: int
+    end: int
+
+    @property
+    def samples(self) -> int:
+        return self.end - self.begin
 
     def played(self, now: float, rate_hz: int) -> int:
-        passed = int((now - self.unbroken_since) * rate_hz + _ROUNDING_SAMPLES) - self.offset
+        passed = int((now - self.unbroken_since) * rate_hz + _ROUNDING_SAMPLES) - self.begin
         return min(max(passed, 0), self.samples)
 
     def starts_at(self, rate_hz: int) -> float:
-        return self.unbroken_since + self.offset / rate_hz
+        return self.unbroken_since + self.begin / rate_hz
 
     def ends_at(self, rate_hz: int) -> float:
-        return self.unbroken_since + (self.offset + self.samples) / rate_hz
+        return self.unbroken_since + self.end / rate_hz
 
 
 @dataclass(slots=True)
@@ -92,7 +96,8 @@ class HeardLedger:
         self._unbroken_since = -math.inf
         self._unbroken_samples = 0
         self._sound_until = -math.inf
-        self._network_empty_at = -math.inf
+        self._network_holds = False
+        """something was sent since the far end was last known to be empty"""
 
     def __repr__(self) -> str:
         return f"<HeardLedger {len(self._accounts)} items>"
@@ -183,7 +188,7 @@ class HeardLedger:
 
     def network_may_hold(self, now: float) -> bool:
         """The network may still hold audio of ours: what is not played, and for the far-end delay what should be."""
-        return now < self._network_empty_at
+        return self._network_holds and now < self._sound_until + self._delay_s
 
     def accepts(self, item: str) -> bool:
         """The item is new, or neither finished, dropped nor stopped."""
@@ -202,11 +207,21 @@ class HeardLedger:
 
     def send(self, item: str | None, samples: int, frame_samples: int, now: float) -> None:
         """A frame is sent now: `samples` of an item, the rest of it silence."""
-        if self.lead_s(now) <= 0.0:
-            self._unbroken_since, self._unbroken_samples = now, 0
-        if item is not None:
-            self._place(self._accounts[item], samples, now)
-        self._unbroken_samples += frame_samples
+        since, begin = self._unbroken_since, self._unbroken_samples
+        if since + begin / self._rate_hz <= now:
+            since, begin = self._unbroken_since, self._unbroken_samples = now, 0
+        self._unbroken_samples = begin + frame_samples
+        if item is None:
+            return
+        account, end = self._accounts[item], begin + samples
+        account.sent += samples
+        run = account.runs[-1] if account.runs else None
+        if run is not None and run.end == begin and run.unbroken_since == since:
+            run.end = end
+        else:
+            self._begin_run(account, _Run(since, begin, end), now)
+        self._sound_until = since + end / self._rate_hz
+        self._network_holds = True
 
     def finish(self, item: str) -> None:
         """The item gets no more audio."""
@@ -250,7 +265,7 @@ class HeardLedger:
         if self.lead_s(now) > 0.0:
             self._unbroken_since, self._unbroken_samples = now, 0
         self._sound_until = min(self._sound_until, now)
-        self._network_empty_at = -math.inf
+        self._network_holds = False
         return unplayed
 
     def forget(self, item: str) -> None:
@@ -262,27 +277,21 @@ class HeardLedger:
         if account is not None and not account.queued:
             del self._accounts[item]
 
-    def _place(self, account: _Account, samples: int, now: float) -> None:
+    def _begin_run(self, account: _Account, run: _Run, now: float) -> None:
         """The next samples of an item begin to play where the far end's sound ends."""
-        since, offset, runs = self._unbroken_since, self._unbroken_samples, account.runs
-        account.sent += samples
-        if runs and runs[-1].unbroken_since == since and runs[-1].offset + runs[-1].samples == offset:
-            runs[-1].samples += samples
-        else:
-            # Nobody asks about a time before now, and `heard` looks back by the delay.
-            while len(runs) > 1 and runs[0].ends_at(self._rate_hz) <= now - self._delay_s:
-                account.heard_before += runs.popleft().samples
-            runs.append(_Run(since, offset, samples))
-            if account.first_sent_at is None:
-                account.first_sent_at = now
-            if account.first_played_at is None:
-                account.first_played_at = runs[-1].starts_at(self._rate_hz)
-        self._sound_until = since + (offset + samples) / self._rate_hz
-        self._network_empty_at = self._sound_until + self._delay_s
+        runs = account.runs
+        # Nobody asks about a time before now, and `heard` looks back by the delay.
+        while len(runs) > 1 and runs[0].ends_at(self._rate_hz) <= now - self._delay_s:
+            account.heard_before += runs.popleft().samples
+        runs.append(run)
+        if account.first_sent_at is None:
+            account.first_sent_at = now
+        if account.first_played_at is None:
+            account.first_played_at = run.starts_at(self._rate_hz)
 
     def _cut_runs(self, account: _Account, now: float) -> None:
         for run in account.runs:
-            run.samples = run.played(now, self._rate_hz)
+            run.end = run.begin + run.played(now, self._rate_hz)
         while account.runs and not account.runs[-1].samples:
             account.runs.pop()
         if not account.runs:

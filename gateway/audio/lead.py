@@ -47,7 +47,7 @@ class LeadController:
         return f"<LeadController {self.target_s * 1000:.0f}ms wants {self._wanted_s * 1000:.0f}ms>"
 
     def observe(self, lateness_s: float, now: float) -> None:
-        """While something plays: a frame was sent this long after it was due, 0 when in time."""
+        """While something plays: a frame was sent this long after it was due, or before, which is in time."""
         self._window_worst_s = max(self._window_worst_s, lateness_s)
         if self._window_ends is None:
             self._window_ends = now + WINDOW_S

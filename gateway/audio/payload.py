@@ -6,7 +6,6 @@ import binascii
 
 import pybase64
 
-from gateway.audio.pcm import AudioFormat
 from gateway.errors import BadMessage
 
 MAX_FRAME_BYTES = 19_200
@@ -15,7 +14,7 @@ MAX_DELTA_BYTES = 512 * 1024
 """Largest accepted piece of model audio: about 11 s at 24 kHz."""
 
 
-def decode_payload(text: bytes, fmt: AudioFormat, max_bytes: int = MAX_FRAME_BYTES) -> bytes:
+def decode_payload(text: bytes, sample_bytes: int, max_bytes: int = MAX_FRAME_BYTES) -> bytes:
     """Decode base64 that must be strict, not empty, bounded and made of whole samples.
 
     Text that passes holds nothing but base64 characters, so it cannot carry anything else into a message template.
@@ -31,7 +30,7 @@ def decode_payload(text: bytes, fmt: AudioFormat, max_bytes: int = MAX_FRAME_BYT
         raise BadMessage("base64") from error
     if not data:
         raise BadMessage("empty")
-    if len(data) % fmt.bytes_per_sample:
+    if len(data) % sample_bytes:
         raise BadMessage("odd_length")
     return data
 

@@ -22,8 +22,10 @@ DUE_S = 0.0005
 """Due within this is due: timers of an event loop have a resolution of 1 ms, and may fire early by as much."""
 MAX_BURST_FRAMES = 5
 """At most this many frames at once, at a start or after a stall: one call must not hold up the others."""
-REBUFFER_S = 0.04
+REBUFFER_FRAMES = 2
 """After an underrun the item goes on when this much is there, so that it does not break off again at once."""
+TOLERANCE_S = FRAME_S / 2
+"""How far the lead may be off its target before a tick sends no frame, or two: ticks are never exact."""
 MAX_QUEUE_SAMPLES = 120 * 24_000
 """Two minutes at 24 kHz, 5.5 MiB."""
 _ROUNDING_S = 1e-7
@@ -99,7 +101,6 @@ class Playout:
         self.stats = PlayoutStats()
         self._rate_hz = rate_hz
         self._frame_samples = rate_hz // FRAMES_PER_SECOND
-        self._rebuffer_samples = round(REBUFFER_S * rate_hz)
         self._silence = bytes(2 * self._frame_samples)
         self._queue = FrameQueue(self._frame_samples)
         self._max_lead_s = max_lead_s
@@ -205,25 +206,15 @@ class Playout:
         lead_s = self.lead_s(now)
         if self._lead_in_frames:
             return now + lead_s
-        if self._queue.ready(self._needed_samples(), may_change=False):
+        if self._queue.ready(self._needed_frames(), may_change=False):
             target_s = min(self.lead.target_s, self._max_lead_s)
             return max(self._sound_from, now + max(0.0, lead_s - target_s))
-        if self._queue.ready(self._needed_samples(), may_change=True):
+        if self._queue.ready(self._needed_frames(), may_change=True):
             return max(self._sound_from, now + lead_s)
         return None
 
-    def _room(self, lead_s: float, target_s: float, sent: int) -> bool:
-        """One more frame keeps to the target, and to the maximum in any case.
-
-        The first frame of a tick goes while the lead is up to the target, a second only when a whole frame is missing.
-        Between the two a tick sends exactly one, however a little early or late it comes: with one limit for both,
-        jitter around it would send none and then two.
-        """
-        limit_s = target_s if sent == 0 else target_s - FRAME_S
-        return lead_s <= limit_s + DUE_S and lead_s + FRAME_S <= self._max_lead_s + _ROUNDING_S
-
     def _send_lead_in(self, now: float, frames: list[Frame]) -> None:
-        if self._room(self.lead_s(now), FRAME_S / 2, 0):  # half a frame early: ticks are not to the millisecond
+        if self._room(self.lead_s(now), 0.0):
             self.ledger.send(None, 0, self._frame_samples, now)
             self.stats.frames_sent += 1
             self.stats.silence_frames_sent += 1
@@ -231,20 +222,50 @@ class Playout:
             frames.append(Frame(self._silence, None))
 
     def _send_audio(self, now: float, frames: list[Frame]) -> None:
-        ledger, queue, target_s = self.ledger, self._queue, self.lead.target_s
-        lead_s, going_on = ledger.lead_s(now), queue.current
+        lead_s, target_s, due_at = self.ledger.lead_s(now), self.lead.target_s, self._due_at
+        if due_at is None or self._rebuffering or lead_s <= max(0.0, target_s - FRAME_S - TOLERANCE_S):
+            self._send_missing(now, lead_s, target_s, frames)
+        elif self._room(lead_s, target_s):
+            taken = self._queue.take_next()
+            if taken is None:
+                self._send_missing(now, lead_s, target_s, frames)
+                return
+            pcm, item, left = taken
+            samples, stats = self._frame_samples, self.stats
+            self.ledger.send(item, samples, samples, now)
+            frames.append(Frame(pcm, item))
+            stats.samples_sent += samples
+            stats.frames_sent += 1
+            self.lead.observe(now - due_at, now)
+            self._frames_left = left > 0
+            lead_s += FRAME_S
+            self._due_at = now + (max(FRAME_S, lead_s - target_s + FRAME_S) if left else lead_s)
+
+    def _room(self, lead_s: float, target_s: float) -> bool:
+        """One more frame keeps to the target, and to the maximum in any case.
+
+        While sound goes on every tick sends one frame, however a little early or late it comes: none is sent only when
+        the lead is half a frame over its target, more than one only when it is half a frame under. With one limit for
+        both, jitter around it would send none and then two.
+        """
+        return lead_s <= target_s + TOLERANCE_S and lead_s + FRAME_S <= self._max_lead_s + _ROUNDING_S
+
+    def _send_missing(self, now: float, lead_s: float, target_s: float, frames: list[Frame]) -> None:
+        """Everything but one frame more of unbroken sound: begin, catch up, go from one item to the next."""
+        queue, going_on = self._queue, self._queue.current
         dry = lead_s < -DUE_S
         if dry:
             self._ran_dry()
+        catch_up_to_s = target_s - FRAME_S + (DUE_S if self._due_at is None or dry else -TOLERANCE_S)
         sent, lead_s = 0, max(0.0, lead_s)
-        while sent < MAX_BURST_FRAMES and self._room(lead_s, target_s, sent):
-            taken = queue.take(self._needed_samples(), may_change=dry)
+        while sent < MAX_BURST_FRAMES and self._room(lead_s, target_s) and (not sent or lead_s <= catch_up_to_s):
+            taken = queue.take(self._needed_frames(), may_change=dry)
             if taken is None:
                 break
             pcm, item, samples = taken
             if dry and item != going_on:
                 self._due_at = None
-            ledger.send(item, samples, self._frame_samples, now)
+            self.ledger.send(item, samples, self._frame_samples, now)
             frames.append(Frame(pcm, item))
             self.stats.samples_sent += samples
             self.stats.samples_padded += self._frame_samples - samples
@@ -254,7 +275,7 @@ class Playout:
         if sent:
             self.stats.frames_sent += sent
             if self._due_at is not None:
-                self.lead.observe(max(0.0, now - self._due_at), now)
+                self.lead.observe(now - self._due_at, now)
         if sent or self._due_at is None:
             self._expect(now, lead_s, target_s)
 
@@ -262,7 +283,7 @@ class Playout:
         """The far end has had nothing to play for a moment: say why, once."""
         if self._due_at is None:
             return
-        if self._frames_left and self._queue.ready(self._frame_samples, may_change=False):
+        if self._frames_left and self._queue.ready(1, may_change=False):
             self.stats.resyncs += 1
         elif self._queue.current is None:
             self._due_at = None
@@ -272,7 +293,7 @@ class Playout:
 
     def _expect(self, now: float, lead_s: float, target_s: float) -> None:
         """Note when the next frame is due: in its turn, or when the audio there is has been played."""
-        self._frames_left = self._queue.ready(self._needed_samples(), may_change=False)
+        self._frames_left = self._queue.ready(self._needed_frames(), may_change=False)
         if self._frames_left:
             self._due_at = now + max(FRAME_S, lead_s - target_s + FRAME_S)
         elif self._queue.current is not None:
@@ -280,8 +301,8 @@ class Playout:
         else:
             self._due_at = None
 
-    def _needed_samples(self) -> int:
-        return self._rebuffer_samples if self._rebuffering else self._frame_samples
+    def _needed_frames(self) -> int:
+        return REBUFFER_FRAMES if self._rebuffering else 1
 
     # --- the account ----------------------------------------------------------------------------------------------
 

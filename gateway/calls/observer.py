@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.audio.pcm import Direction
@@ -22,8 +23,8 @@ class CallObserver(Protocol):
     def model_event(self, event: object) -> None:
         """An event of the model leg was received."""
 
-    def added_delay(self, direction: Direction, seconds: float) -> None:
-        """A frame took this long through the gateway, intended waiting left out. Called for every frame."""
+    def delay_meter(self, direction: Direction) -> Callable[[float], None]:
+        """Is told for every frame how many seconds it took through the gateway, intended waiting left out."""
 
     def frame_dropped(self) -> None:
         """The phone leg did not drain: a frame was not sent."""

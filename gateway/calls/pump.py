@@ -61,6 +61,8 @@ class Pump:
         self._observer = observer
         self._ticker = ticker
         self._clock = clock
+        self._uplink_took = observer.delay_meter(Direction.UPLINK)
+        self._downlink_took = observer.delay_meter(Direction.DOWNLINK)
         self._phone: PhoneSocket | None = None
         self._phone_transport: asyncio.Transport | None = None
         self._phone_queue: deque[bytes] = deque()
@@ -95,7 +97,9 @@ class Pump:
             while True:
                 message = await socket.receive()
                 if message.type is WSMsgType.TEXT:
-                    await self._on_phone_message(message.data)
+                    self._on_phone_message(message.data)
+                    if self._model_queue:
+                        await self._flush_model()
                 elif message.type is WSMsgType.BINARY:
                     self._observer.bad_message("phone", "binary")
                 else:
@@ -105,7 +109,7 @@ class Pump:
             self._phone_queue.clear()
             self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
 
-    async def _on_phone_message(self, data: bytes) -> None:
+    def _on_phone_message(self, data: bytes) -> None:
         try:
             event = media_stream.decode(data)
         except BadMessage as error:
@@ -114,11 +118,9 @@ class Pump:
         if isinstance(event, media_stream.MediaOther):
             self._observer.bad_message("phone", "unknown_kind")
             return
-        self._received_at = self._clock()
-        self.perform(self._session.on_phone(event, self._received_at))
+        self._received_at = now = self._clock()
+        self.perform(self._session.on_phone(event, now))
         self._received_at = None
-        if self._model_queue:
-            await self._flush_model()
 
     async def tick(self, now: float, late_s: float) -> None:
         """The shared clock's beat."""
@@ -129,29 +131,26 @@ class Pump:
             self._left_over.set()
         if self._phone_queue:
             await self._flush_phone()
-            self._observer.added_delay(Direction.DOWNLINK, late_s + self._clock() - now)
+            self._downlink_took(late_s + self._clock() - now)
         if now >= self._next_fold:
             self._next_fold = now + FOLD_S
             self._observer.fold(self._session, now)
 
     async def _flush_phone(self) -> None:
         """Send what waits for the phone. Never waits itself: a socket that does not drain loses frames instead."""
-        socket = self._phone
-        if socket is None:
+        socket, queue, transport = self._phone, self._phone_queue, self._phone_transport
+        if socket is None or transport is None:
             return
-        while self._phone_queue and not socket.closed:
-            message = self._phone_queue.popleft()
-            if self._phone_backlog() > PHONE_BUFFER_LIMIT_BYTES and message is not media_stream.STOP_AUDIO:
+        while queue and not socket.closed:
+            message = queue.popleft()
+            backlog_bytes = transport.get_write_buffer_size()  # taken by the socket, not by the network
+            if backlog_bytes > PHONE_BUFFER_LIMIT_BYTES and message is not media_stream.STOP_AUDIO:
                 self._observer.frame_dropped()
                 continue
             try:
                 await socket.send_frame(message, WSMsgType.TEXT)
             except ConnectionError:
                 return  # the reader sees the close and tells the session
-
-    def _phone_backlog(self) -> int:
-        """Bytes that the socket took and the network has not."""
-        return self._phone_transport.get_write_buffer_size() if self._phone_transport is not None else 0
 
     # --- model leg ------------------------------------------------------------------------------------------------
 
@@ -188,15 +187,15 @@ class Pump:
         """Send what waits for the model leg. Waiting here is the right back-pressure on the phone's reader."""
         if self._sending:
             return
-        self._sending = True
+        self._sending, queue = True, self._model_queue
         try:
-            while self._model_queue:
-                message, received_at = self._model_queue.popleft()
+            while queue:
+                message, received_at = queue.popleft()
                 await self._model.send(message)
                 if received_at is not None:
-                    self._observer.added_delay(Direction.UPLINK, self._clock() - received_at)
+                    self._uplink_took(self._clock() - received_at)
         except ConnectionError:
-            self._model_queue.clear()  # the reader sees the close and tells the session
+            queue.clear()  # the reader sees the close and tells the session
         finally:
             self._sending = False
 
@@ -218,10 +217,10 @@ class Pump:
     def perform(self, effects: list[Effect]) -> None:
         """Carry out what the session asked for, in order. Never waits."""
         for effect in effects:
-            if isinstance(effect, PlayFrame):  # audio first: it comes a hundred times a second and call
+            if isinstance(effect, AppendAudio):  # audio first: it comes a hundred times a second and call
+                self._to_model(voice_live.encode_append(effect.payload))
+            elif isinstance(effect, PlayFrame):
                 self._phone_queue.append(media_stream.encode_audio(effect.pcm))
-            elif isinstance(effect, AppendAudio):
-                self._to_model(voice_live.encode(effect))
             else:
                 self._do(effect)
 

@@ -7,7 +7,7 @@ headers of a refused handshake, and decodes every delta eagerly.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -107,13 +107,13 @@ class ModelLeg:
     def __init__(self, socket: ModelSocket) -> None:
         self._socket = socket
 
-    async def send(self, message: bytes) -> None:
+    def send(self, message: bytes) -> Awaitable[None]:
         """Send one text message; waits while the service does not read.
 
         Raises:
-            ConnectionError: the socket is closed.
+            ConnectionError: awaiting finds the socket closed.
         """
-        await self._socket.send_frame(message, WSMsgType.TEXT)
+        return self._socket.send_frame(message, WSMsgType.TEXT)
 
     async def receive(self) -> ModelEvent | SessionCreated | SessionUpdated:
         """The next event; a close of any kind is the event ModelClosed.

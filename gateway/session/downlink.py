@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.audio.convert import Decoder
 from gateway.audio.heard import HeardLedger
+from gateway.audio.level import pcm_rms
 from gateway.audio.payload import MAX_DELTA_BYTES, decode_payload
 from gateway.audio.pcm import AudioFormat, Codec
 from gateway.audio.playout import Playout
@@ -115,6 +116,8 @@ class Downlink:
         self._closed_items: dict[str, None] = {}
         self._cancelled: dict[str, None] = {}
         self._sent_items: dict[str, None] = {}
+        self.sent_rms = 0.0
+        """level of the loudest frame sent; whoever listens for echoes sets it back"""
         self._next_lead_note = 0.0
         self._next_close = 0.0
         self.late_deltas = 0
@@ -296,13 +299,15 @@ class Downlink:
         playout, ledger = self._line.playout, self._line.playout.ledger
         begun: list[tuple[str, float]] = []
         for frame in playout.frames_due(now):
-            out.append(PlayFrame(frame.pcm))
-            if frame.item is not None and frame.item not in self._sent_items:
-                _remember(self._sent_items, frame.item)
-                heard_at = ledger.first_heard_at(frame.item)
-                out.append(Note("item.first_sent", {"item_id": frame.item}))
-                out.append(Note("item.first_heard", {"item_id": frame.item, "at": heard_at}))
-                begun.append((frame.item, now if heard_at is None else heard_at))
+            pcm, item = frame.pcm, frame.item
+            self.sent_rms = max(self.sent_rms, pcm_rms(pcm))
+            out.append(PlayFrame(pcm))
+            if item not in self._sent_items and item is not None:
+                _remember(self._sent_items, item)
+                heard_at = ledger.first_heard_at(item)
+                out.append(Note("item.first_sent", {"item_id": item}))
+                out.append(Note("item.first_heard", {"item_id": item, "at": heard_at}))
+                begun.append((item, now if heard_at is None else heard_at))
         if now >= self._next_lead_note and (playout.queued_s > 0 or playout.lead_s(now) > 0):
             self._next_lead_note = now + LEAD_NOTE_S
             lead_ms, queued_ms = round(playout.lead_s(now) * 1000), round(playout.queued_s * 1000)
@@ -332,8 +337,8 @@ class Downlink:
             ledger.forget(item_id)
 
 
-_ANY_BYTES = AudioFormat(Codec.ULAW, 8000)
-"""One byte a sample: the check of whole samples is ours here, because samples may span two deltas."""
+_ANY_BYTES = 1
+"""The check of whole samples is ours here, because samples may span two deltas."""
 
 
 def _remember(names: dict[str, None], name: str) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from gateway.audio.ears import End as VoiceEnd
 from gateway.audio.ears import Onset
-from gateway.audio.level import pcm_rms
 from gateway.audio.pcm import AudioFormat
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
 from gateway.session.answers import Answers
 from gateway.session.downlink import Downlink
-from gateway.session.effects import Effect, End, HangUp, Note, PlayFrame
+from gateway.session.effects import Effect, End, HangUp, Note
 from gateway.session.events import (
     CallEnded,
     ModelClosed,
@@ -104,8 +103,8 @@ class CallSession:
             if self.uplink is not None and not self._farewell.said:
                 appends = self.uplink.on_tick(now)
                 if appends:
-                    self._out.extend(appends)
-                    self._on_heard()
+                    self._out += appends
+                    self._on_heard(self.uplink)
             self._play(now)
             if not self._farewell.said:
                 self._answers.on_tick(now, self._out)
@@ -159,16 +158,16 @@ class CallSession:
         if self._farewell.said:
             return
         try:
-            self._out.extend(self.uplink.on_audio(audio, now))
+            self._out += self.uplink.on_audio(audio, now)
         except BadMessage as error:
             self.bad_frames[error.kind] = self.bad_frames.get(error.kind, 0) + 1
             return
-        self._on_heard()
+        if self.uplink.heard:
+            self._on_heard(self.uplink)
 
-    def _on_heard(self) -> None:
-        if self.uplink is None:
-            return
-        for heard in self.uplink.take_heard():
+    def _on_heard(self, uplink: Uplink) -> None:
+        heard_lately, uplink.heard = uplink.heard, []
+        for heard in heard_lately:
             match heard:
                 case Onset(at=at):
                     self._answers.turns.voice_began()
@@ -179,13 +178,12 @@ class CallSession:
 
     def _play(self, now: float) -> None:
         """Send the frames that are due; the self-audio detector learns how loud they are."""
-        already = len(self._out)
-        for item_id, heard_at in self.downlink.on_tick(now, self._out):
+        downlink, uplink = self.downlink, self.uplink
+        for item_id, heard_at in downlink.on_tick(now, self._out):
             self._answers.on_first_sent(item_id, heard_at, now, self._out)
-        if self.uplink is not None:
-            for effect in self._out[already:]:
-                if type(effect) is PlayFrame:
-                    self.uplink.self_audio.sent(pcm_rms(effect.pcm))
+        if uplink is not None and downlink.sent_rms:
+            uplink.self_audio.sent(downlink.sent_rms)
+            downlink.sent_rms = 0.0
 
     def _on_closed(self, code: int | None, now: float) -> None:
         self.state = advance(self.state, Step.DETACHED)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.audio.convert import Decoder, Encoder
 from gateway.audio.ears import Ears, End, Onset
-from gateway.audio.jitter import Emit, Fill, Forward, JitterBuffer, Silence, Timed
+from gateway.audio.jitter import Emit, Forward, JitterBuffer, Timed
 from gateway.audio.level import ComfortNoise, pcm_rms
 from gateway.audio.payload import decode_payload, encode_payload
 from gateway.audio.pcm import FRAME_S, AudioFormat
@@ -20,6 +20,7 @@ from gateway.session.effects import AppendAudio
 from gateway.session.events import PhoneAudio
 
 NOISE_SEED = 1
+SAMPLE_BYTES = 2
 CATCH_UP_S = 0.0005
 """Per frame: how fast the time at which a voice is said to have spoken follows frames that come later and later."""
 
@@ -38,7 +39,6 @@ class Uplink:
     def __init__(self, phone: AudioFormat, model: AudioFormat) -> None:
         self._phone = phone
         self._same = phone == model
-        self._bytes_per_sample = phone.bytes_per_sample
         self._frame_samples = phone.frame_samples
         self._decoder = Decoder(phone, model.rate_hz)
         self._encoder = Encoder(model.rate_hz, model)
@@ -50,7 +50,8 @@ class Uplink:
         self.self_audio = SelfAudioDetector()
         self.samples_out = 0
         """at the phone leg's rate"""
-        self._heard: list[Onset | End] = []
+        self.heard: list[Onset | End] = []
+        """what the ears noticed; whoever reads it empties it"""
 
     def __repr__(self) -> str:
         return f"<Uplink {self._phone} {self.jitter!r} {self.ears!r}>"
@@ -64,13 +65,6 @@ class Uplink:
         """How much audio is held back."""
         return self.jitter.held_samples / self._phone.rate_hz
 
-    def take_heard(self) -> list[Onset | End]:
-        """What the ears noticed since the last time."""
-        if not self._heard:
-            return self._heard
-        heard, self._heard = self._heard, []
-        return heard
-
     def on_audio(self, audio: PhoneAudio, now: float) -> list[AppendAudio]:
         """Take one frame of the caller.
 
@@ -80,19 +74,18 @@ class Uplink:
         if audio.silent:
             timed = Timed(_EMPTY, audio.sent_at, self._frame_samples, silent=True, quiet=True)
         else:
-            pcm = decode_payload(audio.payload, self._phone)
+            pcm = decode_payload(audio.payload, SAMPLE_BYTES)
             level = pcm_rms(pcm)
-            samples = len(pcm) // self._bytes_per_sample
             quiet = self.ears.is_quiet(level)
-            timed = Timed(_Voice(audio.payload, pcm, level), audio.sent_at, samples, silent=False, quiet=quiet)
-        return self._carry_out(self.jitter.push(timed, now), now)
+            voice = _Voice(audio.payload, pcm, level)
+            timed = Timed(voice, audio.sent_at, len(pcm) // SAMPLE_BYTES, silent=False, quiet=quiet)
+        return [self._carry_out(emit, now) for emit in self.jitter.push(timed, now)]
 
     def on_tick(self, now: float) -> list[AppendAudio]:
         """Audio that is owed because none came."""
         if not self._attached:
             return []
-        emits = self.jitter.on_tick(now)
-        return self._carry_out(emits, now) if emits else []
+        return [self._carry_out(emit, now) for emit in self.jitter.on_tick(now)]
 
     def detach(self) -> None:
         """The socket is lost: no audio is invented until it comes back."""
@@ -101,39 +94,34 @@ class Uplink:
     def attach(self) -> None:
         self._attached = True
 
-    def _carry_out(self, emits: list[Emit[_Voice]], now: float) -> list[AppendAudio]:
-        appends: list[AppendAudio] = []
-        for emit in emits:
-            if type(emit) is Forward:
-                voice = emit.body
-                self._listen(voice.rms, self._when_spoken(FRAME_S, now))
-                self.self_audio.received(voice.rms)
-                self.samples_out += len(voice.pcm) // self._bytes_per_sample
-                appends.append(AppendAudio(voice.payload) if self._same else self._converted(voice.pcm))
-            elif isinstance(emit, Silence | Fill):
-                self._listen(0.0, self._when_spoken(emit.samples / self._phone.rate_hz, now))
-                self.samples_out += emit.samples
-                pcm = self._noise.take(emit.samples, self.ears.noise_rms).tobytes()
-                appends.append(AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm))
-        return appends
+    def _carry_out(self, emit: Emit[_Voice], now: float) -> AppendAudio:
+        if not isinstance(emit, Forward):
+            return self._make_up(emit.samples, now)
+        voice = emit.body
+        level = voice.rms
+        self._listen(level, FRAME_S, now)
+        self.self_audio.received(level)
+        self.samples_out += len(voice.pcm) // SAMPLE_BYTES
+        return AppendAudio(voice.payload) if self._same else self._converted(voice.pcm)
 
-    def _when_spoken(self, length_s: float, now: float) -> float:
-        """When the last sample of the next stretch of the timeline was spoken, as far as we know.
+    def _make_up(self, samples: int, now: float) -> AppendAudio:
+        """Comfort noise for a silent frame, or where there is none."""
+        self._listen(0.0, samples / self._phone.rate_hz, now)
+        self.samples_out += samples
+        pcm = self._noise.take(samples, self.ears.noise_rms).tobytes()
+        return AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm)
 
-        Never later than it came. A stall's backlog comes all at once and was spoken one frame after the other, so time
-        goes on with the timeline, and follows frames that come late only slowly.
+    def _listen(self, level: float, length_s: float, now: float) -> None:
+        """Let the ears hear the next stretch of the timeline, dated to when its last sample was spoken.
+
+        As far as we know, and never later than it came. A stall's backlog comes all at once and was spoken one frame
+        after the other, so time goes on with the timeline, and follows frames that come late only slowly.
         """
-        if self._spoken_at is None:
-            self._spoken_at = now
-        else:
-            expected = self._spoken_at + length_s
-            self._spoken_at = min(now, expected + min(CATCH_UP_S, max(0.0, now - expected)))
-        return self._spoken_at
-
-    def _listen(self, level: float, spoken_at: float) -> None:
+        expected = now if self._spoken_at is None else self._spoken_at + length_s
+        self._spoken_at = spoken_at = now if now - expected <= CATCH_UP_S else expected + CATCH_UP_S
         heard = self.ears.hear(level, spoken_at)
         if heard is not None:
-            self._heard.append(heard)
+            self.heard.append(heard)
 
     def _converted(self, pcm: bytes) -> AppendAudio:
         return AppendAudio(encode_payload(self._encoder.push(self._decoder.push(pcm))))

@@ -53,7 +53,7 @@ class CallTelemetry:
         self._trace = trace
         self._counts = CallCounts()
         self._folder = metrics.new_folder()
-        self._delays = {str(direction): metrics.added_delay.new_buckets() for direction in Direction}
+        self._delays = {direction: metrics.added_delay.new_buckets() for direction in Direction}
         self._answered_at: float | None = None
         self._onset_at: float | None = None
         self._has_media = False
@@ -93,8 +93,8 @@ class CallTelemetry:
     def bad_message(self, leg: str, kind: str) -> None:
         self._metrics.bad_messages.inc(leg, kind)
 
-    def added_delay(self, direction: str, seconds: float) -> None:
-        self._delays[direction].observe(seconds)
+    def delay_meter(self, direction: Direction) -> Callable[[float], None]:
+        return self._delays[direction].observe
 
     def frame_dropped(self) -> None:
         self._counts.downlink_overflow_ms += 20

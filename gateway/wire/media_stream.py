@@ -6,9 +6,8 @@ accelerator uses; the service matches names without regard to case. Only the fie
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 import pybase64
@@ -55,6 +54,14 @@ class _Metadata(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 class _Audio(msgspec.Struct, frozen=True, gc=False):
     data: str | None = None
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    silent: bool | None = False
+
+
+class _AudioWithoutTime(msgspec.Struct, frozen=True, gc=False):
+    """For stamps that can not be read: the frame is worth having all the same."""
+
+    data: str | None = None
     timestamp: str | None = None
     silent: bool | None = False
 
@@ -70,7 +77,16 @@ class _Message(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     dtmf_data: _Dtmf | None = None
 
 
+class _MessageWithoutTime(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    kind: str
+    audio_data: _AudioWithoutTime | None = None
+    audio_metadata: _Metadata | None = None
+    dtmf_data: _Dtmf | None = None
+
+
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decoder = msgspec.json.Decoder(_Message)
+_decoder_without_time = msgspec.json.Decoder(_MessageWithoutTime)
 
 
 def decode(text: bytes) -> PhoneEvent | MediaOther:
@@ -82,16 +98,35 @@ def decode(text: bytes) -> PhoneEvent | MediaOther:
     """
     try:
         message = _decoder.decode(text)
+    except msgspec.ValidationError:
+        return _decode_without_time(text)
+    except _NOT_JSON as error:
+        raise BadMessage("json") from error
+    audio = message.audio_data
+    if audio is None or message.kind != "AudioData":
+        return _other(message)
+    sent_at = None if audio.timestamp is None else audio.timestamp.timestamp()
+    return PhoneAudio(_ascii(audio.data), sent_at, bool(audio.silent))
+
+
+def _decode_without_time(text: bytes) -> PhoneEvent | MediaOther:
+    """Something is of the wrong type. A time stamp may be."""
+    try:
+        message = _decoder_without_time.decode(text)
     except msgspec.ValidationError as error:
         raise BadMessage("shape") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NOT_JSON as error:
         raise BadMessage("json") from error
+    audio = message.audio_data
+    if audio is None or message.kind != "AudioData":
+        return _other(message)
+    return PhoneAudio(_ascii(audio.data), None, bool(audio.silent))
+
+
+def _other(message: _Message | _MessageWithoutTime) -> PhoneEvent | MediaOther:
     match message.kind:
         case "AudioData":
-            audio = message.audio_data
-            if audio is None:
-                raise BadMessage("shape")
-            return PhoneAudio(_ascii(audio.data), _seconds(audio.timestamp), bool(audio.silent))
+            raise BadMessage("shape")
         case "AudioMetadata":
             return _opened(message.audio_metadata)
         case "DtmfData":
@@ -126,40 +161,6 @@ def _opened(metadata: _Metadata | None) -> PhoneOpened:
         raise BadMessage("format") from None
     length = metadata.length if 0 < metadata.length <= MAX_FRAME_BYTES else fmt.frame_bytes
     return PhoneOpened(fmt, length)
-
-
-_SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
-_SECOND_CHARACTERS = len("2024-11-15T19:16:12")
-_FRACTION = re.compile(r"(\.[0-9]{1,12})?(?:Z|\+00:00)")
-_MAX_STAMP_CHARACTERS = _SECOND_CHARACTERS + len(".123456789012+00:00")
-
-
-def _seconds(stamp: str | None) -> float | None:
-    """An ISO 8601 time in UTC as seconds since the epoch; None if it is missing or unreadable.
-
-    On the path of every frame. All frames of a second share its first part, and stamps of whole milliseconds have a
-    thousand different ends, so both parts are remembered; that is a third of the cost of reading them anew.
-    """
-    if not stamp or len(stamp) > _MAX_STAMP_CHARACTERS:  # what is remembered stays small
-        return None
-    second, fraction = _second(stamp[:_SECOND_CHARACTERS]), _fraction(stamp[_SECOND_CHARACTERS:])
-    return second + fraction if second is not None and fraction is not None else None
-
-
-@lru_cache(maxsize=64)
-def _second(text: str) -> float | None:
-    if _SECOND.fullmatch(text) is None:
-        return None  # fromisoformat knows more forms, among them one whose zone would end up here
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
-
-
-@lru_cache(maxsize=1024)
-def _fraction(text: str) -> float | None:
-    match = _FRACTION.fullmatch(text)
-    return float(match[1] or 0) if match is not None else None
 
 
 def encode_audio(pcm: bytes) -> bytes:

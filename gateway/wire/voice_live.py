@@ -259,7 +259,7 @@ def encode(command: ModelCommand) -> bytes:
     """A command as its message. The payload of AppendAudio has been checked to be base64, so it needs no escaping."""
     match command:
         case AppendAudio(payload=payload):
-            return _APPEND_PREFIX + payload + _APPEND_SUFFIX
+            return encode_append(payload)
         case CreateResponse():
             return _encode_create(command)
         case CancelResponse(event_id=event_id, response_id=response_id):
@@ -277,6 +277,11 @@ def encode(command: ModelCommand) -> bytes:
                     "audio_end_ms": audio_end_ms,
                 }
             )
+
+
+def encode_append(payload: bytes) -> bytes:
+    """AppendAudio as its message."""
+    return _APPEND_PREFIX + payload + _APPEND_SUFFIX
 
 
 def _encode_create(command: CreateResponse) -> bytes:

@@ -21,7 +21,7 @@ def ramp(count: int, start: int = 1) -> Int16Array:
 def take_all(queue: FrameQueue, *, may_change: bool = False) -> list[tuple[str, int]]:
     """Items and sample counts of all frames that come."""
     taken = []
-    while (frame := queue.take(FRAME, may_change=may_change)) is not None:
+    while (frame := queue.take(1, may_change=may_change)) is not None:
         taken.append(frame[1:])
     return taken
 
@@ -33,12 +33,12 @@ def test_how_the_audio_was_cut_does_not_matter(cuts: list[int], count: int) -> N
     out = b""
     for begin, end in itertools.pairwise(edges):
         queue.push("a", samples[begin:end])
-        while (frame := queue.take(FRAME, may_change=False)) is not None:
+        while (frame := queue.take(1, may_change=False)) is not None:
             assert len(frame[0]) == 2 * FRAME
             assert frame[1:] == ("a", FRAME)
             out += frame[0]
     queue.finish("a")
-    rest = queue.take(FRAME, may_change=False)
+    rest = queue.take(1, may_change=False)
     assert (rest is None) == (count % FRAME == 0)
     if rest is not None:
         assert len(rest[0]) == 2 * FRAME
@@ -53,7 +53,7 @@ def test_what_was_pushed_may_be_overwritten_afterwards() -> None:
     queue, samples = FrameQueue(FRAME), ramp(FRAME)
     queue.push("a", samples)
     samples[:] = 0
-    frame = queue.take(FRAME, may_change=False)
+    frame = queue.take(1, may_change=False)
     assert frame is not None
     assert frame[0] == ramp(FRAME).tobytes()
 
@@ -73,7 +73,7 @@ def test_an_item_that_has_no_frame_yet_holds_up_the_next_unless_a_change_is_allo
     queue = FrameQueue(FRAME)
     queue.push("a", ramp(10))
     queue.push("b", ramp(160))
-    assert not queue.ready(FRAME, may_change=False)
+    assert not queue.ready(1, may_change=False)
     assert take_all(queue) == []
     assert take_all(queue, may_change=True) == [("b", 160)]
 
@@ -91,7 +91,7 @@ def test_an_item_that_ran_dry_gives_way_when_allowed_and_comes_back() -> None:
     queue.push("b", ramp(320))
     queue.push("c", ramp(160))
     assert take_all(queue) == [("a", 160)]
-    taken = queue.take(FRAME, may_change=True)
+    taken = queue.take(1, may_change=True)
     assert taken is not None
     assert taken[1] == "b"
     queue.push("a", ramp(160))
@@ -107,14 +107,14 @@ def test_an_item_may_be_asked_to_gather_before_it_goes_on() -> None:
     queue.push("a", ramp(160))
     take_all(queue)
     queue.push("a", ramp(300))
-    assert not queue.ready(320, may_change=False)
-    assert queue.take(320, may_change=False) is None
+    assert not queue.ready(2, may_change=False)
+    assert queue.take(2, may_change=False) is None
     queue.push("a", ramp(20))
-    assert queue.ready(320, may_change=False)
+    assert queue.ready(2, may_change=False)
     queue.drop("a")
     queue.push("b", ramp(10))
     queue.finish("b")
-    assert queue.ready(320, may_change=False), "a finished item has nothing to gather"
+    assert queue.ready(2, may_change=False), "a finished item has nothing to gather"
 
 
 def test_dropping_and_clearing_leave_nothing_behind() -> None:

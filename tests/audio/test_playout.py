@@ -170,11 +170,12 @@ def test_a_full_lead_waits() -> None:
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.001, 0.005, 0.0095, 0.01, 0.0105, 0.015, 0.0195])
-def test_a_tick_that_comes_a_little_early_or_late_leaves_no_frame_behind(phase_s: float) -> None:
+@pytest.mark.parametrize("late_s", [0.0, 0.001, 0.009])
+def test_a_tick_that_comes_a_little_early_or_late_leaves_no_frame_behind(phase_s: float, late_s: float) -> None:
     playout, chance = opened(), random.Random(3)
     playout.append("a", frames(400))
     playout.frames_due(START)
-    ticks = [START + 0.001 + phase_s + number * TICK_S + chance.uniform(-0.001, 0.001) for number in range(300)]
+    ticks = [START + phase_s + number * TICK_S + chance.uniform(0.0, late_s) for number in range(300)]
     assert {len(playout.frames_due(now)) for now in ticks} == {1}
 
 
@@ -215,7 +216,7 @@ def test_a_burst_is_bounded() -> None:
     playout = opened()
     playout.lead.target_s = 0.2
     playout.append("a", frames(100))
-    assert [len(playout.frames_due(START + number * TICK_S)) for number in range(4)] == [MAX_BURST_FRAMES, 5, 2, 1]
+    assert [len(playout.frames_due(START + number * TICK_S)) for number in range(4)] == [MAX_BURST_FRAMES, 5, 1, 1]
 
 
 def test_a_ticker_that_is_often_late_raises_the_lead_and_only_silence_lowers_it() -> None:

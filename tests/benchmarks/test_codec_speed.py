@@ -59,13 +59,13 @@ def best_us(*candidates: Callable[[], object]) -> list[float]:
 def read_phone() -> None:
     event = media_stream.decode(PHONE_MESSAGE)
     assert isinstance(event, PhoneAudio)
-    decode_payload(event.payload, PCM16_24K)
+    decode_payload(event.payload, PCM16_24K.bytes_per_sample)
 
 
 def read_model() -> None:
     event = voice_live.decode(MODEL_MESSAGE)
     assert isinstance(event, AudioDelta)
-    decode_payload(event.payload, PCM16_24K)
+    decode_payload(event.payload, PCM16_24K.bytes_per_sample)
 
 
 def plain_read_phone() -> None:

@@ -56,7 +56,7 @@ def media(data: bytes) -> None:
         assert event.sent_at is None or math.isfinite(event.sent_at)
         if event.silent and not event.payload:
             return
-        decode_payload(event.payload, PCM16_16K)
+        decode_payload(event.payload, PCM16_16K.bytes_per_sample)
 
 
 def model(data: bytes) -> None:
@@ -64,7 +64,7 @@ def model(data: bytes) -> None:
     event = voice_live.decode(data)
     if isinstance(event, AudioDelta):
         encode(TruncateItem("e", event.item_id, 0))
-        decode_payload(event.payload, PCM16_16K, MAX_DELTA_BYTES)
+        decode_payload(event.payload, PCM16_16K.bytes_per_sample, MAX_DELTA_BYTES)
     elif isinstance(event, ResponseDone) and event.usage is not None:
         assert min(msgspec.structs.astuple(event.usage)) >= 0
     elif isinstance(event, SessionUpdated):

@@ -162,7 +162,7 @@ def test_what_the_legs_saw_is_counted(bench: Bench) -> None:
 
 
 def test_delays_and_dropped_frames_arrive_with_the_next_fold(bench: Bench) -> None:
-    bench.call.added_delay(Direction.UPLINK, 0.0004)
+    bench.call.delay_meter(Direction.UPLINK)(0.0004)
     bench.call.frame_dropped()
     name = "gateway_added_delay_seconds_count"
     assert bench.value(name, direction="uplink") == 0
