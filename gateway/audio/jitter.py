@@ -39,6 +39,8 @@ MAX_STALL_S = 10.0
 PACED_S = 0.75 * FRAME_S
 """A backlog comes at once. Frames this far apart come at real time again: what silence owes by then is forgiven."""
 REORDER_S = 10.0
+DRIFT_EVERY = 7
+"""One frame in so many tells the drift of the clocks; no sender is known to send heaps of seven."""
 ROUNDING_S = 1e-6
 
 
@@ -85,7 +87,6 @@ class JitterStats:
     What went out: forwarded + silent + filled_gap + filled_stall + drift_added.
     """
 
-    frames: int = 0
     samples_in: int = 0
     forwarded: int = 0
     silent: int = 0
@@ -102,7 +103,6 @@ class JitterStats:
     """gaps that were too long to fill"""
     epochs: int = 0
     distrusted: int = 0
-    longest_stall_s: float = 0.0
 
 
 class JitterBuffer(Generic[T]):
@@ -125,6 +125,7 @@ class JitterBuffer(Generic[T]):
         """stamp after a frame that came from an earlier time: what goes on from there was sent by a clock set back"""
         self._trust = Trust()
         self._drift = Drift()
+        self._until_drift = DRIFT_EVERY
         self._out_samples = 0
         self.stats = JitterStats()
 
@@ -174,17 +175,11 @@ class JitterBuffer(Generic[T]):
         return out
 
     def _note_arrival(self, frame: Timed[T], now: float) -> None:
-        stats, last_at = self.stats, self._last_at
-        stats.frames += 1
-        stats.samples_in += frame.samples
-        self._last_at = now
-        if last_at is None:
-            return
-        apart_s = now - last_at
-        stats.longest_stall_s = max(stats.longest_stall_s, apart_s)
+        last_at, self._last_at = self._last_at, now
+        self.stats.samples_in += frame.samples
         if self._filled_to is not None:
             self._filled_to = None
-        elif self._owed and apart_s >= PACED_S:
+        elif self._owed and last_at is not None and now - last_at >= PACED_S:
             self._owed = 0
 
     def _unplaced(self, frame: Timed[T], now: float) -> list[Emit[T]]:
@@ -261,21 +256,22 @@ class JitterBuffer(Generic[T]):
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def _emit(self, frame: Timed[T], now: float) -> list[Emit[T]]:
-        samples = frame.samples
-        before: list[Emit[T]] = []
+        stats, samples = self.stats, frame.samples
+        made_up: list[Emit[T]] = []
         if frame.quiet and (self._owed or self._drift.frames_due):
             if self._left_out(frame):
-                return before
-            before += self._make_up_drift()
-        self._drift.observe(self._out_samples / self._rate_hz, now)
+                return made_up
+            made_up = self._make_up_drift()
+        self._until_drift -= 1
+        if not self._until_drift:
+            self._until_drift = DRIFT_EVERY
+            self._drift.observe(self._out_samples / self._rate_hz, now)
         self._out_samples += samples
         if frame.silent:
-            self.stats.silent += samples
-            before.append(Silence(samples))
-        else:
-            self.stats.forwarded += samples
-            before.append(Forward(frame.body))
-        return before
+            stats.silent += samples
+            return [*made_up, Silence(samples)]
+        stats.forwarded += samples
+        return [*made_up, Forward(frame.body)] if made_up else [Forward(frame.body)]
 
     def _left_out(self, frame: Timed[T]) -> bool:
         """A quiet frame whose time was filled already, or that a slow clock of ours has no time for."""

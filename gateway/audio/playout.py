@@ -57,8 +57,6 @@ class Stopped:
 class PlayoutStats:
     """Counts since the start. Appended = taken + refused + late; taken = sent + stopped + dropped + still queued."""
 
-    frames_sent: int = 0
-    """those of the lead-in included"""
     silence_frames_sent: int = 0
     samples_taken: int = 0
     samples_sent: int = 0
@@ -216,7 +214,6 @@ class Playout:
     def _send_lead_in(self, now: float, frames: list[Frame]) -> None:
         if self._room(self.lead_s(now), 0.0):
             self.ledger.send(None, 0, self._frame_samples, now)
-            self.stats.frames_sent += 1
             self.stats.silence_frames_sent += 1
             self._lead_in_frames -= 1
             frames.append(Frame(self._silence, None))
@@ -231,11 +228,10 @@ class Playout:
                 self._send_missing(now, lead_s, target_s, frames)
                 return
             pcm, item, left = taken
-            samples, stats = self._frame_samples, self.stats
+            samples = self._frame_samples
             self.ledger.send(item, samples, samples, now)
             frames.append(Frame(pcm, item))
-            stats.samples_sent += samples
-            stats.frames_sent += 1
+            self.stats.samples_sent += samples
             self.lead.observe(now - due_at, now)
             self._frames_left = left > 0
             lead_s += FRAME_S
@@ -272,10 +268,8 @@ class Playout:
             dry = self._rebuffering = False
             sent += 1
             lead_s += FRAME_S
-        if sent:
-            self.stats.frames_sent += sent
-            if self._due_at is not None:
-                self.lead.observe(now - self._due_at, now)
+        if sent and self._due_at is not None:
+            self.lead.observe(now - self._due_at, now)
         if sent or self._due_at is None:
             self._expect(now, lead_s, target_s)
 

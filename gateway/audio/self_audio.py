@@ -42,7 +42,7 @@ class SelfAudioDetector:
     def __init__(self) -> None:
         self._sent: deque[float] = deque(maxlen=WINDOW_FRAMES + MAX_LAG_FRAMES)
         self._received: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._frames = 0
+        self._until_compared = EVERY_FRAMES
         self._sent_now = 0.0
         self._alike_at: int | None = None
         """delay at which the last comparison was alike"""
@@ -64,9 +64,11 @@ class SelfAudioDetector:
         self._sent.append(self._sent_now)
         self._sent_now = 0.0
         self._received.append(level_rms)
-        self._frames += 1
-        if self._frames % EVERY_FRAMES == 0 and len(self._sent) == self._sent.maxlen:
-            self._compare()
+        self._until_compared -= 1
+        if not self._until_compared:
+            self._until_compared = EVERY_FRAMES
+            if len(self._sent) == self._sent.maxlen:
+                self._compare()
 
     def _compare(self) -> None:
         self.correlation, self.lag_s = 0.0, None

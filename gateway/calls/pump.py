@@ -127,8 +127,8 @@ class Pump:
         effects = self._session.on_tick(now)
         if effects:
             self.perform(effects)
-        if self._model_queue:
-            self._left_over.set()
+            if self._model_queue:
+                self._left_over.set()
         if self._phone_queue:
             await self._flush_phone()
             self._downlink_took(late_s + self._clock() - now)
@@ -199,12 +199,10 @@ class Pump:
         finally:
             self._sending = False
 
-    def _to_model(self, message: bytes) -> None:
-        if len(self._model_queue) >= MODEL_QUEUE_LIMIT:
-            self._model_queue.clear()
-            self.perform(self._session.on_model(ModelClosed(None, "backlog"), self._clock()))
-            return
-        self._model_queue.append((message, self._received_at))
+    def _give_up_model(self) -> None:
+        """The service has not read for seconds."""
+        self._model_queue.clear()
+        self.perform(self._session.on_model(ModelClosed(None, "backlog"), self._clock()))
 
     # --- effects --------------------------------------------------------------------------------------------------
 
@@ -218,7 +216,9 @@ class Pump:
         """Carry out what the session asked for, in order. Never waits."""
         for effect in effects:
             if isinstance(effect, AppendAudio):  # audio first: it comes a hundred times a second and call
-                self._to_model(voice_live.encode_append(effect.payload))
+                self._model_queue.append((voice_live.encode_append(effect.payload), self._received_at))
+                if len(self._model_queue) > MODEL_QUEUE_LIMIT:
+                    self._give_up_model()
             elif isinstance(effect, PlayFrame):
                 self._phone_queue.append(media_stream.encode_audio(effect.pcm))
             else:
@@ -227,7 +227,7 @@ class Pump:
     def _do(self, effect: CreateResponse | CancelResponse | TruncateItem | StopPlayback | Note | HangUp | End) -> None:
         match effect:
             case CreateResponse() | CancelResponse() | TruncateItem():
-                self._to_model(voice_live.encode(effect))
+                self._model_queue.append((voice_live.encode(effect), None))
             case StopPlayback():
                 self._phone_queue.clear()
                 self._phone_queue.append(media_stream.STOP_AUDIO)

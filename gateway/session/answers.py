@@ -35,6 +35,9 @@ from gateway.session.watchdog import Action, Watchdog
 
 GiveUp = Callable[[Outcome], None]
 
+WATCH_S = 0.1
+"""How often silence is looked for: patience is counted in seconds."""
+
 
 class Answers:
     """Reacts to the model leg. `give_up` starts the call's farewell."""
@@ -51,6 +54,7 @@ class Answers:
         self._requests = 0
         self._retry_at: float | None = None
         self._filling = False
+        self._next_watch = 0.0
         self.bad_deltas: dict[str, int] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             AudioDelta: self._on_audio,
@@ -100,7 +104,9 @@ class Answers:
             self.turns.resume_at = None
             self._watchdog.arm(now)
             self._ask(self._request(), out)
-        self._watch(now, out)
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_S
+            self._watch(now, out)
 
     def on_first_sent(self, item_id: str, heard_at: float, now: float, out: list[Effect]) -> None:
         """The first frame of an item left for the phone; it will be heard at `heard_at`."""

@@ -24,9 +24,8 @@ MAX_WAITING_BYTES = 4 * 1024 * 1024
 """Encoded audio held before the phone stream opens: a greeting is a hundredth of it."""
 CLIP_PREFIX = "clip:"
 """Items of our own; the service's ids never hold a colon."""
-LEAD_NOTE_S = 0.2
-CLOSE_S = 0.1
-"""How often finished items are looked for: nothing waits for their account to be closed."""
+LOOK_S = 0.1
+"""How often the lead is noted and finished items are looked for: nothing waits for their account to be closed."""
 MAX_REMEMBERED = 256
 """Cancelled responses and finished items worth remembering; a call has a few dozen."""
 
@@ -118,8 +117,7 @@ class Downlink:
         self._sent_items: dict[str, None] = {}
         self.sent_rms = 0.0
         """level of the loudest frame sent; whoever listens for echoes sets it back"""
-        self._next_lead_note = 0.0
-        self._next_close = 0.0
+        self._next_look = 0.0
         self.late_deltas = 0
         self.waiting_dropped = 0
 
@@ -308,14 +306,18 @@ class Downlink:
                 out.append(Note("item.first_sent", {"item_id": item}))
                 out.append(Note("item.first_heard", {"item_id": item, "at": heard_at}))
                 begun.append((item, now if heard_at is None else heard_at))
-        if now >= self._next_lead_note and (playout.queued_s > 0 or playout.lead_s(now) > 0):
-            self._next_lead_note = now + LEAD_NOTE_S
-            lead_ms, queued_ms = round(playout.lead_s(now) * 1000), round(playout.queued_s * 1000)
-            out.append(Note("playout.lead", {"lead_ms": lead_ms, "queued_ms": queued_ms}))
-        if self._items and now >= self._next_close:
-            self._next_close = now + CLOSE_S
-            self._close_played_items(ledger, now, out)
+        if now >= self._next_look:
+            self._next_look = now + LOOK_S
+            self._look(playout, now, out)
         return begun
+
+    def _look(self, playout: Playout, now: float, out: list[Effect]) -> None:
+        """What need not be known to the frame."""
+        lead_s, queued_s = playout.lead_s(now), playout.queued_s
+        if queued_s > 0 or lead_s > 0:
+            out.append(Note("playout.lead", {"lead_ms": round(lead_s * 1000), "queued_ms": round(queued_s * 1000)}))
+        if self._items:
+            self._close_played_items(playout.ledger, now, out)
 
     def _close_played_items(self, ledger: HeardLedger, now: float, out: list[Effect]) -> None:
         for item_id, item in list(self._items.items()):

@@ -70,9 +70,10 @@ class CallSession:
     def on_phone(self, event: PhoneEvent, now: float) -> list[Effect]:
         if self.state is CallState.ENDED:
             return []
+        if isinstance(event, PhoneAudio):
+            self._on_audio(event, now)
+            return self._take()
         match event:
-            case PhoneAudio():
-                self._on_audio(event, now)
             case PhoneOpened(format=fmt):
                 self._open(fmt)
             case PhoneClosed(code=code):

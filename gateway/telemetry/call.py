@@ -53,7 +53,7 @@ class CallTelemetry:
         self._trace = trace
         self._counts = CallCounts()
         self._folder = metrics.new_folder()
-        self._delays = {direction: metrics.added_delay.new_buckets() for direction in Direction}
+        self._delays: dict[Direction, list[float]] = {direction: [] for direction in Direction}
         self._answered_at: float | None = None
         self._onset_at: float | None = None
         self._has_media = False
@@ -94,7 +94,7 @@ class CallTelemetry:
         self._metrics.bad_messages.inc(leg, kind)
 
     def delay_meter(self, direction: Direction) -> Callable[[float], None]:
-        return self._delays[direction].observe
+        return self._delays[direction].append
 
     def frame_dropped(self) -> None:
         self._counts.downlink_overflow_ms += 20

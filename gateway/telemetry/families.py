@@ -6,8 +6,8 @@ a child up by label costs four times as much as holding it.
 
 from __future__ import annotations
 
-import bisect
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -63,27 +63,20 @@ class ClosedHistogram:
         self._children[values].observe(amount)
 
 
-class Buckets:
-    """Observations of one call in plain integers: an eighth of the cost of a histogram's own."""
+class _Buckets:
+    """Observations by bucket, and their sum."""
 
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = tuple(bounds)
-        self.counts = [0] * (len(self.bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, value: float) -> None:
-        self.counts[bisect.bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    def clear(self) -> None:
-        self.counts = [0] * len(self.counts)
+    def __init__(self, bounds: int) -> None:
+        self.counts = [0] * (bounds + 1)
         self.total = 0.0
 
 
 class FoldedHistogram:
-    """A histogram that takes whole Buckets; one label."""
+    """A histogram that takes many observations at once; one label.
+
+    A call keeps what it observes in a list, which costs a fiftieth of a histogram's own counting, and folds it once a
+    second.
+    """
 
     def __init__(
         self, registry: CollectorRegistry, name: str, documentation: str, labels: Labels, bounds: Sequence[float]
@@ -91,28 +84,26 @@ class FoldedHistogram:
         """`name` with its unit, seconds."""
         self._name = name
         self._documentation = documentation
+        self._bounds = tuple(bounds)
         ((self._label, values),) = labels.items()
-        self._sums = {str(value): Buckets(bounds) for value in values}
+        self._buckets = {str(value): _Buckets(len(self._bounds)) for value in values}
         registry.register(self)
 
-    def new_buckets(self) -> Buckets:
-        """For one call and label value."""
-        return Buckets(next(iter(self._sums.values())).bounds)
-
-    def fold(self, value: str, buckets: Buckets) -> None:
-        """Take over what `buckets` holds, and empty it."""
-        into = self._sums[value]
-        for index, count in enumerate(buckets.counts):
-            into.counts[index] += count
-        into.total += buckets.total
-        buckets.clear()
+    def fold(self, value: str, observed: list[float]) -> None:
+        """Take over what was observed, and empty the list."""
+        buckets, bounds = self._buckets[value], self._bounds
+        for amount in observed:
+            buckets.counts[bisect_left(bounds, amount)] += 1
+        buckets.total += sum(observed)
+        observed.clear()
 
     def collect(self) -> Iterator[Metric]:
         """As prometheus_client asks a collector."""
         family = HistogramMetricFamily(self._name, self._documentation, labels=[self._label], unit="seconds")
-        for value, sums in self._sums.items():
-            bounds = [*map(str, map(float, sums.bounds)), "+Inf"]
-            family.add_metric([value], list(zip(bounds, itertools.accumulate(sums.counts), strict=True)), sums.total)
+        bounds = [*map(str, map(float, self._bounds)), "+Inf"]
+        for value, buckets in self._buckets.items():
+            counts = itertools.accumulate(buckets.counts)
+            family.add_metric([value], list(zip(bounds, counts, strict=True)), buckets.total)
         yield family
 
     def describe(self) -> Iterator[Metric]:

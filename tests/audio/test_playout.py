@@ -576,6 +576,7 @@ class Rig:
         self.max_lead_s = max_lead_s
         self.now = START
         self.appended = 0
+        self.frames_sent = 0
         self.taken: dict[str, bytes] = defaultdict(bytes)
         self.sent: dict[str, bytes] = defaultdict(bytes)
         self.padded: set[str] = set()
@@ -612,6 +613,7 @@ class Rig:
         self.now += wait_us / 1e6
         burst = self.playout.frames_due(self.now)
         assert len(burst) <= MAX_BURST_FRAMES + 1
+        self.frames_sent += len(burst)
         for frame in burst:
             assert len(frame.pcm) == 2 * FRAME
             if frame.item is None:
@@ -631,7 +633,7 @@ class Rig:
         assert self.appended == stats.samples_taken + stats.samples_refused + stats.samples_late
         queued = round(playout.queued_s * RATE_HZ)
         assert stats.samples_taken == stats.samples_sent + stats.samples_stopped + stats.samples_dropped + queued
-        assert stats.samples_sent + stats.samples_padded == FRAME * (stats.frames_sent - stats.silence_frames_sent)
+        assert stats.samples_sent + stats.samples_padded == FRAME * (self.frames_sent - stats.silence_frames_sent)
         for item in NAMES:
             assert self.taken[item].startswith(self.sent[item])
             self._check_account(item)
