@@ -11,15 +11,16 @@ GATEWAY = Path(__file__).parent.parent / "gateway"
 
 MAY_IMPORT = {
     "audio": {"audio", "errors", "outcome"},
-    "wire": {"audio", "errors", "outcome", "session", "wire"},
+    "wire": {"audio", "bounds", "errors", "outcome", "session", "wire"},
+    "auth": {"auth", "bounds", "config", "errors"},
     "session": {"audio", "errors", "outcome", "session"},
     "capacity": {"capacity", "profile", "session"},
     "clips": {"audio", "clips"},
-    "config": {"audio", "capacity", "config", "errors", "profile"},
-    "clients": {"audio", "clients", "config", "errors", "outcome", "session", "wire"},
+    "config": {"audio", "bounds", "capacity", "config", "errors", "profile"},
+    "clients": {"audio", "bounds", "clients", "config", "errors", "outcome", "session", "wire"},
     "store": {"store"},
-    "telemetry": {"audio", "capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
-    "calls": {"audio", "calls", "clients", "config", "errors", "outcome", "session", "store", "wire"},
+    "telemetry": {"audio", "auth", "capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
+    "calls": {"audio", "bounds", "calls", "clients", "config", "errors", "outcome", "session", "store", "wire"},
     "simulator": {"audio", "errors", "simulator"},
 }
 """Packages by what they may import of the gateway; the rest (server, demo, cli) may import anything."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
+from gateway.bounds import MAX_ATTACHES
 from gateway.calls.observer import CallObserver
 from gateway.calls.pump import PhoneSocket, Pump
 from gateway.calls.ticker import Ticker
@@ -35,6 +37,15 @@ class MediaDeadlines:
     prompt_s: float = 3.0
     restart_s: float = 5.0
     give_up_s: float = 8.0
+
+
+class Attach(Enum):
+    """Whether another media socket may come."""
+
+    WELCOME = auto()
+    TAKEN = auto()  # there is one, and it delivers frames
+    TOO_MANY = auto()
+    OVER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,11 @@ class Conversation:
         self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock)
         self._answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """the call connection id, once the network took our answer"""
+        self._bound: str | None = None
+        """the same, or what the first genuine message said it is"""
+        self._attaches = 0
+        self._media_tokens: set[bytes] = set()
+        """hashes of the tokens that media sockets brought"""
 
     def __repr__(self) -> str:
         return f"<Conversation {self.call_id} {self._session!r}>"
@@ -124,6 +140,7 @@ class Conversation:
     def answered(self, call_connection_id: str) -> None:
         """The network took our answer, or says that the call is connected; its media socket is expected now."""
         if not self._answered.done():
+            self._bound = call_connection_id
             self._answered.set_result(call_connection_id)
             self._note("call.answered", {})
 
@@ -132,12 +149,42 @@ class Conversation:
         self._session.outcome = outcome
         self._pump.ended.set()
 
-    def may_attach(self) -> bool:
-        """One live media socket a call."""
-        return not self._pump.phone_attached and not self._pump.ended.is_set()
+    def bind(self, call_connection_id: str | None) -> bool:
+        """Whether this may be the call of that connection id; the first one told is its own from then on."""
+        if call_connection_id is None:
+            return True
+        if self._bound is None:
+            self._bound = call_connection_id
+        return self._bound == call_connection_id
+
+    def attach(self, token_hash: bytes) -> Attach:
+        """A genuine media socket wants in. Counts it if it may come.
+
+        Args:
+            token_hash: of the token it brought; the network makes a new one for every socket.
+        """
+        if self._pump.ended.is_set():
+            return Attach.OVER
+        if self._attaches >= MAX_ATTACHES:
+            return Attach.TOO_MANY
+        if self._pump.phone_alive(self._parts.clock()):
+            return Attach.TAKEN
+        if token_hash in self._media_tokens:
+            self._note("media.token_reused", {})
+        self._media_tokens.add(token_hash)
+        self._attaches += 1
+        return Attach.WELCOME
+
+    @property
+    def had_media(self) -> bool:
+        return self._attaches > 0
 
     async def serve_phone(self, socket: PhoneSocket, transport: asyncio.Transport) -> None:
-        await self._pump.serve_phone(socket, transport)
+        """Until the socket closes. An error of ours ends this call, and nothing else."""
+        try:
+            await self._pump.serve_phone(socket, transport)
+        except Exception as error:  # noqa: BLE001 - the edge of one call's part; `run` raises it again
+            self._pump.failed(error)
 
     def on_media_failed(self, details: str) -> None:
         """The network could not connect its media socket; the deadlines for a missing one are running."""

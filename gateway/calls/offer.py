@@ -44,8 +44,8 @@ class OfferParts:
     """What the offer works with."""
 
     config: GatewayConfig
-    acs: Mapping[str, CallAutomation]
-    """by lower-cased topic"""
+    acs: Mapping[str, tuple[str, CallAutomation]]
+    """by lower-cased topic: the name of the resource, and its client"""
     models: ModelDesk
     tickets: TicketKeys
     claims: MemoryClaims
@@ -64,6 +64,8 @@ class Offer:
     call: IncomingCall
     line: Line
     agent: Agent
+    resource: str
+    """name of the phone network's resource that told us"""
     acs: CallAutomation
     call_id: str
 
@@ -101,16 +103,18 @@ class Offers:
 
     async def _deal_with(self, call: IncomingCall) -> Outcome | None:
         parts = self._parts
-        acs = parts.acs.get(call.resource.lower())
-        if acs is None:
+        known = parts.acs.get(call.resource.lower())
+        if known is None:
             return Outcome(Reason.NO_LINE)  # another resource's event: not ours to touch
+        resource, acs = known
         age_s = parts.wall_clock() - call.event_time
         if age_s > self._deadlines.event_stale_s:
             return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
         line = parts.config.line_for(call.called.phone_number)
         if line is None:
             return await self._reject(acs, call, Outcome(Reason.NO_LINE))
-        offer = Offer(call, line, parts.config.agent(line.agent), acs, parts.tickets.call_id(call.context))
+        agent, call_id = parts.config.agent(line.agent), parts.tickets.call_id(call.context)
+        offer = Offer(call, line, agent, resource, acs, call_id)
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         started = parts.clock()
         try:
@@ -173,7 +177,7 @@ class Offers:
                 ticker=parts.ticker,
                 clock=parts.clock,
                 media=media,
-                prompt_url=f"{config.server.public_url}/clips/{Phrase.FILLER.value}.wav",
+                prompt_url=self._prompt_url(offer, deployment.name),
             )
         )
         parts.supervisor.start(conversation)
@@ -182,14 +186,20 @@ class Offers:
     def _urls(self, offer: Offer, ready: ReadySession) -> AnswerUrls:
         """Addresses of this call; each carries its own ticket, made from the event alone."""
         server = self._parts.config.server
-        subject = Subject(
-            offer.call.context, offer.call.event_time, offer.line.name, offer.agent.name, ready.target.deployment
-        )
-        tickets = {purpose: self._parts.tickets.issue(purpose, subject) for purpose in Purpose}
+        issue, subject = self._parts.tickets.issue, self._subject(offer, ready.target.deployment)
         return AnswerUrls(
-            callbacks=f"{server.public_url}/calls/{tickets[Purpose.CALLBACKS]}/events",
-            media=f"{server.media_url}/media/{tickets[Purpose.MEDIA]}",
+            callbacks=f"{server.public_url}/calls/{issue(Purpose.CALLBACKS, subject)}/events",
+            media=f"{server.media_url}/media/{issue(Purpose.MEDIA, subject)}",
         )
+
+    def _prompt_url(self, offer: Offer, deployment: str) -> str:
+        ticket = self._parts.tickets.issue(Purpose.CLIPS, self._subject(offer, deployment))
+        return f"{self._parts.config.server.public_url}/calls/{ticket}/clips/{Phrase.FILLER.value}.wav"
+
+    def _subject(self, offer: Offer, deployment: str) -> Subject:
+        """What the tickets of a call are made from: nothing that another replica would not know."""
+        call = offer.call
+        return Subject(call.context, call.event_time, offer.resource, offer.line.name, offer.agent.name, deployment)
 
     async def _reject(self, acs: CallAutomation, call: IncomingCall, outcome: Outcome) -> Outcome:
         """Let the caller hear a busy line instead of ringing on."""

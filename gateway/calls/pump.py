@@ -15,6 +15,7 @@ from aiohttp import WSMsgType
 from aiohttp.web import WebSocketResponse
 
 from gateway.audio.pcm import Direction
+from gateway.bounds import SILENT_SOCKET_S
 from gateway.calls.observer import CallObserver
 from gateway.calls.ticker import Ticker
 from gateway.clients.voice_live import ModelLeg
@@ -65,6 +66,8 @@ class Pump:
         self._downlink_took = observer.delay_meter(Direction.DOWNLINK)
         self._phone: PhoneSocket | None = None
         self._phone_transport: asyncio.Transport | None = None
+        self._heard_at = 0.0
+        """when the phone leg last said something"""
         self._phone_queue: deque[bytes] = deque()
         self._model_queue: deque[tuple[bytes, float | None]] = deque()
         """messages, and when the phone's frame came that they carry on"""
@@ -84,13 +87,16 @@ class Pump:
 
     # --- phone leg ------------------------------------------------------------------------------------------------
 
-    @property
-    def phone_attached(self) -> bool:
-        return self._phone is not None
+    def phone_alive(self, now: float) -> bool:
+        """There is a media socket, and it has delivered something lately; one that has not gives way to another."""
+        return self._phone is not None and now - self._heard_at < SILENT_SOCKET_S
 
     async def serve_phone(self, socket: PhoneSocket, transport: asyncio.Transport) -> None:
-        """Read a media socket until it closes; returns then."""
+        """Read a media socket until it closes; returns then. An older one that is still there is dropped."""
+        if self._phone_transport is not None:
+            self._phone_transport.abort()
         self._phone, self._phone_transport = socket, transport
+        self._heard_at = self._clock()
         self.media_open.set()
         self._ticker.join(self)
         try:
@@ -105,9 +111,10 @@ class Pump:
                 else:
                     break
         finally:
-            self._phone = None
-            self._phone_queue.clear()
-            self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
+            if self._phone is socket:  # not one that another took the place of
+                self._phone = self._phone_transport = None
+                self._phone_queue.clear()
+                self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
 
     def _on_phone_message(self, data: bytes) -> None:
         try:
@@ -118,7 +125,7 @@ class Pump:
         if isinstance(event, media_stream.MediaOther):
             self._observer.bad_message("phone", "unknown_kind")
             return
-        self._received_at = now = self._clock()
+        self._received_at = self._heard_at = now = self._clock()
         self.perform(self._session.on_phone(event, now))
         self._received_at = None
 

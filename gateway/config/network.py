@@ -34,6 +34,8 @@ class TraceConfig(Section):
 class LogConfig(Section):
     """Log lines on standard output."""
 
+    access: bool = False
+    """A line for every request, with its route and never its path."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe kind of line that is written; nothing is ever logged per audio frame."""
     format: Literal["json", "console"] = "json"
@@ -58,6 +60,11 @@ class ServerConfig(Section):
     ticket_key_file: ConfigPath | None = None
     """File with at least 32 bytes that sign the addresses of a call. Without it a random key is made at every start:
     calls in progress can then not come back after a restart, and several replicas do not know each other's calls."""
+    previous_ticket_key_file: ConfigPath | None = None
+    """The key before, while it is being changed: calls that began under it go on. Take it away after an hour."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=8)] = 0
+    """How many proxies stand before the gateway and append to X-Forwarded-For. Only with one or more can sources be
+    told apart, and one that brings bad credentials again and again be held off by its address."""
     trace: TraceConfig | None = None
     """Switch on a trace of every call."""
     log: LogConfig = LogConfig()
@@ -67,6 +74,8 @@ class ServerConfig(Section):
     def _ports_differ(self) -> Self:
         if self.port and self.port == self.metrics_port:
             raise ValueError("port and metrics_port must differ")
+        if self.previous_ticket_key_file is not None and self.ticket_key_file is None:
+            raise ValueError("previous_ticket_key_file needs ticket_key_file")
         return self
 
     @property
@@ -109,6 +118,11 @@ class AcsConfig(Section):
     """`iss` of the tokens on callbacks and media sockets."""
     keys_url: HttpUrl = "https://acscallautomation.communication.azure.com/calling/keys"
     """Where the public keys of those tokens are."""
+    media_token: Literal["enforce", "log_only"] = "enforce"  # noqa: S105 - a mode
+    """`enforce`: a media socket needs a valid token beside its ticket. `log_only`: a bad one is counted and logged, and
+    the ticket alone lets it in; for finding out why genuine sockets are refused, never for good."""
+    revoked_keys: tuple[Text, ...] = ()
+    """Ids (`kid`) of keys that are no longer believed, whatever the key document says."""
     channel_type: Literal["unmixed", "mixed"] = "unmixed"
     """`unmixed`: the stream holds the caller alone, so the agent can not hear itself; right for a call between one
     caller and the agent. `mixed`: one stream of everybody on the call; needed as soon as somebody else joins."""

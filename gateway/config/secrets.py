@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.bounds import MIN_SECRET_BYTES
 from gateway.config.explain import USE_KEY_FILE
 from gateway.config.problem import ConfigError, Location, Problem
 from gateway.config.tree import GatewayConfig
@@ -73,6 +74,14 @@ def read_ticket_key(path: Path) -> bytes:
     return key
 
 
+def read_shared_secret(path: Path) -> bytes:
+    """A secret that a peer sends in a header, at least 32 characters. Raises ValueError as `read_key`."""
+    secret = read_key(path).encode("ascii")
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ValueError(f"{path} holds {len(secret)} characters; at least {MIN_SECRET_BYTES} are needed")
+    return secret
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -95,6 +104,11 @@ def check_key_files(config: GatewayConfig) -> None:
     """
     checks: list[tuple[Location, Path | None, Callable[[Path], object]]] = [
         (("server", "ticket_key_file"), config.server.ticket_key_file, read_ticket_key),
+        (("server", "previous_ticket_key_file"), config.server.previous_ticket_key_file, read_ticket_key),
+        *(
+            (("event_grid", "secret", "key_files", i), file, read_shared_secret)
+            for i, file in enumerate(config.event_grid.secret.key_files if config.event_grid.secret else ())
+        ),
         *(
             (("acs", "resources", i, "key_file"), r.key_file, read_base64_key)
             for i, r in enumerate(config.acs.resources)

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from gateway.config.agents import Agent, Deployment, Line, VoiceLiveResource
+from gateway.config.doors import EventGridConfig
 from gateway.config.fields import Section
 from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
 
@@ -26,6 +27,8 @@ class GatewayConfig(Section):
     """This process."""
     acs: AcsConfig
     """The phone network."""
+    event_grid: EventGridConfig
+    """Who may say that a phone rings."""
     resources: tuple[VoiceLiveResource, ...] = Field(min_length=1)
     """Voice Live resources."""
     deployments: tuple[Deployment, ...] = Field(min_length=1)

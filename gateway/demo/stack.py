@@ -24,7 +24,7 @@ from gateway.demo.sessions import read_sessions
 from gateway.demo.story import CASCADE_NUMBER, REALTIME_NUMBER
 from gateway.simulator.load.subject import Subject
 from gateway.simulator.phone import NetworkOptions, PhoneNetwork
-from gateway.simulator.phone.network import RESOURCE_ID
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.voice_live import SessionRecord
@@ -264,6 +264,9 @@ def gateway_config(rates: Rates, port: int, metrics_port: int, phone_url: str, m
             "resources": [
                 {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
             ],
+        },
+        "event_grid": {
+            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
         },
         "resources": [{"name": "twin", "endpoint": models_url, "key_file": "twin.key"}],
         "deployments": sections,

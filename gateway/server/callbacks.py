@@ -1,40 +1,44 @@
 """POST /calls/{ticket}/events: what the phone network tells us about a call that we answered.
 
-Acknowledged at once. Events come late, twice and in any order; one that cannot be understood never spoils the others.
+Acknowledged at once. Events come late, twice and in any order; one that cannot be understood never spoils the others,
+one that names another call spoils them all.
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from gateway.bounds import MAX_CALLBACK_BYTES
 from gateway.calls.conversation import Conversation
 from gateway.errors import BadMessage
-from gateway.server.bodies import problem, read_body
-from gateway.server.keys import SUPERVISOR, TELEMETRY, TICKETS, WALL_CLOCK
+from gateway.server.bodies import check_declared_size, check_json, read_body
+from gateway.server.keys import GUARD, SUPERVISOR, TELEMETRY
+from gateway.server.problems import problem
+from gateway.telemetry.labels import Door
 from gateway.wire import call_automation
 from gateway.wire.ticket import Purpose
-
-MAX_BODY_BYTES = 256 * 1024
 
 routes = web.RouteTableDef()
 
 
 @routes.post("/calls/{ticket}/events")
 async def receive_callbacks(request: web.Request) -> web.Response:
-    telemetry = request.app[TELEMETRY]
-    try:
-        wall_now = request.app[WALL_CLOCK]()
-        ticket = request.app[TICKETS].verify(request.match_info["ticket"], Purpose.CALLBACKS, wall_now)
-    except BadMessage as error:
-        telemetry.ticket_refused(error.kind)
-        raise problem(web.HTTPNotFound, "not-found", "There is nothing here.") from None
-    body = await read_body(request, MAX_BODY_BYTES)
+    telemetry, guard = request.app[TELEMETRY], request.app[GUARD]
+    check_declared_size(request, MAX_CALLBACK_BYTES)
+    ticket = guard.ticket(request, Purpose.CALLBACKS)
+    await guard.callback_token(request, ticket)
+    check_json(request)
+    body = await read_body(request, MAX_CALLBACK_BYTES)
     try:
         events = call_automation.parse(body)
     except BadMessage as error:
         telemetry.callback("malformed")
+        if error.kind == "too_many":
+            raise problem(web.HTTPRequestEntityTooLarge, "too-many", "Too many events at once.") from error
         raise problem(web.HTTPBadRequest, "events", "The body is not a list of events.") from error
     call = request.app[SUPERVISOR].get(ticket.call_id)
+    if call is not None and not all(call.bind(event.call_connection_id) for event in events):
+        guard.refuse_binding(request, Door.CALLBACKS)
     for event in events:
         telemetry.callback(event.kind)
         if call is not None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache
 
-import structlog
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
+from gateway.bounds import HANDSHAKES_PER_MINUTE
 from gateway.calls.briefing import model_target
 from gateway.calls.models import ModelDesk
 from gateway.calls.offer import OfferParts, Offers
@@ -25,22 +23,24 @@ from gateway.clients.credentials import Credentials
 from gateway.clients.http import make_session
 from gateway.clips import load_clips
 from gateway.config import GatewayConfig
-from gateway.config.secrets import read_ticket_key
 from gateway.outcome import Outcome, Reason
-from gateway.server.app import KEEP_ALIVE_S, MAX_HEADER_BYTES, MAX_LINE_BYTES, make_public_app
-from gateway.server.keys import CLIPS, OFFERS, SUPERVISOR, TELEMETRY, TICKETS, WALL_CLOCK
+from gateway.server.app import make_public_app
+from gateway.server.doorkeeper import Doorkeeper
+from gateway.server.guard import Guard
+from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS, SUPERVISOR, TELEMETRY, WALL_CLOCK
+from gateway.server.listener import listen
 from gateway.server.probes import make_probe_app
+from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys
+from gateway.server.rate import Rate
+from gateway.server.sources import Sources
 from gateway.session.settings import Phrase
 from gateway.store.memory import MemoryClaims
 from gateway.telemetry.observer import Telemetry
-from gateway.wire.ticket import TicketKeys
+from gateway.wire.event_grid import subscription_of
 
 PLAYER_RATE_HZ = 16_000
 """The network's player takes WAV files of 16-bit mono at 16 kHz only."""
 END_ALL_S = 5.0
-TICKET_KEY_BYTES = 32
-
-log = structlog.get_logger()
 
 
 class Gateway:
@@ -57,7 +57,8 @@ class Gateway:
         self._clock = clock
         self._wall_clock = wall_clock
         self._stack = AsyncExitStack()
-        self._ready = False
+        self._listening = False
+        self._keys_ready: tuple[asyncio.Event, ...] = ()
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
         self.supervisor = CallSupervisor(self.telemetry.call_broken)
@@ -65,16 +66,26 @@ class Gateway:
         self.metrics_port = 0
 
     async def start(self) -> None:
-        """Listen; when this returns, calls are taken."""
+        """Listen. Calls are taken as soon as the keys have come that callers of ours prove themselves with."""
         try:
             await self._start()
         except BaseException:
             await self._stack.aclose()
             raise
 
+    @property
+    def ready(self) -> bool:
+        """New calls are taken."""
+        return self._listening and all(ready.is_set() for ready in self._keys_ready)
+
+    async def wait_ready(self) -> None:
+        """After `start`."""
+        for ready in self._keys_ready:
+            await ready.wait()
+
     async def stop(self) -> None:
         """Hang up what is live and leave nothing open."""
-        self._ready = False
+        self._listening = False
         await self.supervisor.end_all(Outcome(Reason.DRAIN_DEADLINE), END_ALL_S)
         await self._stack.aclose()
 
@@ -84,13 +95,14 @@ class Gateway:
         self._stack.push_async_callback(credentials.close)
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
-        acs_http, model_http = make_session(), make_session()
-        self._stack.push_async_callback(acs_http.close)
-        self._stack.push_async_callback(model_http.close)
+        acs_http, model_http, key_http = make_session(), make_session(), make_session()
+        for session in (acs_http, model_http, key_http):
+            self._stack.push_async_callback(session.close)
         budget = Budget(config.deadlines.answer_total_s, config.deadlines.answer_try_s)
         acs = {
-            resource.topic.lower(): CallAutomation(
-                resource.endpoint, credentials.for_call_automation(resource.key_file), acs_http, budget
+            resource.topic.lower(): (
+                resource.name,
+                CallAutomation(resource.endpoint, credentials.for_call_automation(resource.key_file), acs_http, budget),
             )
             for resource in config.acs.resources
         }
@@ -100,7 +112,7 @@ class Gateway:
             )
             for deployment in config.deployments
         }
-        tickets = _ticket_keys(config)
+        tickets = make_ticket_keys(config)
         offers = Offers(
             OfferParts(
                 config=config,
@@ -116,47 +128,37 @@ class Gateway:
                 wall_clock=self._wall_clock,
             )
         )
-        app = make_public_app()
+        key_sets = make_key_sets(config, key_http, clock, self.telemetry)
+        self.telemetry.watch_keys({keys.name: keys.age_s for keys in key_sets.all})
+        strangers, friends = Doorkeeper(self.telemetry.stranger_evicted), Doorkeeper(self.telemetry.stranger_evicted)
+        app = make_public_app(self.telemetry, clock, access_log=config.server.log.access)
         app[OFFERS] = offers
         app[SUPERVISOR] = self.supervisor
-        app[TICKETS] = tickets
         app[TELEMETRY] = self.telemetry
         app[WALL_CLOCK] = self._wall_clock
+        app[HANDSHAKES] = Rate(HANDSHAKES_PER_MINUTE, clock)
+        app[SUBSCRIPTIONS] = frozenset(subscription_of(resource.topic) for resource in config.acs.resources)
+        app[GUARD] = Guard(
+            make_proofs(config, key_sets, tickets, clock, self._wall_clock),
+            self.telemetry,
+            strangers,
+            Sources(config.server.trusted_proxies, clock),
+            clock,
+        )
         app[CLIPS] = {
             phrase.value: write_wav(samples, PLAYER_RATE_HZ) for phrase, samples in phrases(PLAYER_RATE_HZ).items()
         }
-        server = config.server
-        probes = make_probe_app(self.registry, lambda: self._ready)
-        self.metrics_port = await self._listen(probes, server.metrics_host, server.metrics_port)
-        self.public_port = await self._listen(app, server.host, server.port)
-        for name, background in (("ticker", ticker.run()), ("telemetry", self.telemetry.run())):
+        backgrounds = [("ticker", ticker.run()), ("telemetry", self.telemetry.run())]
+        backgrounds += [(f"keys {keys.name}", keys.run()) for keys in key_sets.all]
+        for name, background in backgrounds:
             task = asyncio.create_task(background, name=name)
             self._stack.push_async_callback(_cancelled, task)
-        self._ready = True
-
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=KEEP_ALIVE_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            shutdown_timeout=1.0,
-        )
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        address = runner.addresses[0]
-        return int(address[1])
-
-
-def _ticket_keys(config: GatewayConfig) -> TicketKeys:
-    key_file = config.server.ticket_key_file
-    if key_file is None:
-        log.warning("tickets.key_random", hint="set server.ticket_key_file: calls in progress end with this process")
-        return TicketKeys(secrets.token_bytes(TICKET_KEY_BYTES))
-    return TicketKeys(read_ticket_key(key_file))
+        server = config.server
+        probes = make_probe_app(self.registry, lambda: self.ready)
+        self.metrics_port = await listen(probes, server.metrics_host, server.metrics_port, friends, self._stack)
+        self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
+        self._keys_ready = tuple(keys.ready for keys in key_sets.all)
+        self._listening = True
 
 
 def _phrases(language: str) -> Callable[[int], Mapping[Phrase, Int16Array]]:

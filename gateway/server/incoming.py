@@ -11,42 +11,50 @@ import asyncio
 import structlog
 from aiohttp import web
 
+from gateway.bounds import MAX_EVENT_GRID_BYTES
 from gateway.calls.offer import Offers, Undecided
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome
-from gateway.server.bodies import problem, read_body
-from gateway.server.keys import OFFERS, TELEMETRY
+from gateway.server.bodies import check_declared_size, check_json, read_body
+from gateway.server.keys import GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS, TELEMETRY
+from gateway.server.problems import bare_problem, problem
 from gateway.telemetry.observer import Telemetry
 from gateway.wire import event_grid
 
-log = structlog.get_logger()
+VALIDATION_HEADER = "aeg-event-type"
 
-MAX_BODY_BYTES = 1024 * 1024
+log = structlog.get_logger()
 
 routes = web.RouteTableDef()
 
 
 @routes.options("/events/incoming-call")
 async def allow_cloud_events(request: web.Request) -> web.Response:
-    """The CloudEvents handshake: permission to send is asked for, not proved."""
+    """The CloudEvents handshake: permission to send is asked for, and can not be proved; so it is not asked often."""
     headers = event_grid.handshake_headers(request.headers.get("WebHook-Request-Origin", ""))
     if headers is None:
         raise problem(web.HTTPBadRequest, "origin", "WebHook-Request-Origin is missing or unknown.")
+    if not request.app[HANDSHAKES].take():
+        raise problem(web.HTTPTooManyRequests, headers={"Retry-After": "60"})
     return web.Response(status=200, headers=headers)
 
 
 @routes.post("/events/incoming-call")
 async def receive_events(request: web.Request) -> web.Response:
     telemetry = request.app[TELEMETRY]
-    body = await read_body(request, MAX_BODY_BYTES)
+    check_declared_size(request, MAX_EVENT_GRID_BYTES)
+    await request.app[GUARD].event_delivery(request)
+    check_json(request)
+    body = await read_body(request, MAX_EVENT_GRID_BYTES)
     try:
         items = event_grid.parse(body)
     except BadMessage as error:
         telemetry.event("malformed")
+        if error.kind == "too_many":
+            raise problem(web.HTTPRequestEntityTooLarge, "too-many", "Too many events at once.") from error
         raise problem(web.HTTPBadRequest, "events", "The body is not a list of events.") from error
     if len(items) == 1 and isinstance(items[0], event_grid.Validation):
-        telemetry.event("validation")
-        return web.json_response(event_grid.validation_reply(items[0]))
+        return _validated(request, items[0])
     calls = [item for item in items if isinstance(item, event_grid.IncomingCall)]
     for item in items:
         match item:
@@ -57,7 +65,22 @@ async def receive_events(request: web.Request) -> web.Response:
             case _:
                 pass
     decided = await asyncio.gather(*(_offer(request.app[OFFERS], telemetry, call) for call in calls))
-    return web.Response(status=200 if all(decided) else 500)
+    return web.Response() if all(decided) else bare_problem(500)
+
+
+def _validated(request: web.Request, validation: event_grid.Validation) -> web.Response:
+    """Event Grid asks whether it may send here: yes, for a subscription of ours.
+
+    Raises:
+        web.HTTPException: 403 for anybody else's.
+    """
+    telemetry = request.app[TELEMETRY]
+    asked = request.headers.get(VALIDATION_HEADER, "") == event_grid.VALIDATION_TYPE
+    if not asked or validation.subscription not in request.app[SUBSCRIPTIONS]:
+        telemetry.event("bad_item")
+        raise problem(web.HTTPForbidden, "subscription", "This subscription is not known here.")
+    telemetry.event("validation")
+    return web.json_response(event_grid.validation_reply(validation))
 
 
 async def _offer(offers: Offers, telemetry: Telemetry, call: event_grid.IncomingCall) -> bool:

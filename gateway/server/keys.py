@@ -8,13 +8,18 @@ from aiohttp import web
 
 from gateway.calls.offer import Offers
 from gateway.calls.supervisor import CallSupervisor
+from gateway.server.guard import Guard
+from gateway.server.rate import Rate
 from gateway.telemetry.observer import Telemetry
-from gateway.wire.ticket import TicketKeys
 
 OFFERS = web.AppKey("offers", Offers)
 SUPERVISOR = web.AppKey("supervisor", CallSupervisor)
-TICKETS = web.AppKey("tickets", TicketKeys)
+GUARD = web.AppKey("guard", Guard)
 TELEMETRY = web.AppKey("telemetry", Telemetry)
+HANDSHAKES = web.AppKey("handshakes", Rate)
+"""how often the CloudEvents handshake is answered"""
+SUBSCRIPTIONS = web.AppKey("subscriptions", frozenset[str])
+"""ids of the Azure subscriptions our communication resources are in, in lower case"""
 CLIPS = web.AppKey("clips", dict[str, bytes])
 """the gateway's own sentences as WAV files, for the network's player"""
 WALL_CLOCK = web.AppKey[Callable[[], float]]("wall_clock", Callable)  # type: ignore[arg-type]  # AppKey wants a class

@@ -1,45 +1,39 @@
-"""GET /media/{ticket}: the media socket of a call. The phone network is the client."""
+"""GET /media/{ticket}: the media socket of a call. The phone network is the client.
+
+Whoever may not come in is refused before the upgrade, with a status; no socket is accepted and then closed.
+"""
 
 from __future__ import annotations
 
 import socket
+from typing import NoReturn
 
 from aiohttp import web
 
-from gateway.errors import BadMessage
-from gateway.server.bodies import problem
-from gateway.server.keys import SUPERVISOR, TELEMETRY, TICKETS, WALL_CLOCK
+from gateway.bounds import FIRST_ATTACH_S, MAX_MEDIA_MESSAGE_BYTES
+from gateway.calls.conversation import Attach, Conversation
+from gateway.server.keys import GUARD, SUPERVISOR, WALL_CLOCK
+from gateway.server.problems import problem
+from gateway.telemetry.labels import Door
 from gateway.wire.ticket import Purpose
 
-MAX_MESSAGE_BYTES = 64 * 1024
-"""A frame of 24 kHz is 1.5 kB; a larger message than this ends the socket with close code 1009."""
 WRITER_LIMIT_BYTES = 16 * 1024 * 1024
 """So large that sending never waits: the ticker sends for all calls, and watches the write buffer itself."""
 SEND_BUFFER_BYTES = 32 * 1024
 """Without it a peer that stops reading takes a minute of audio into kernel buffers before anybody notices."""
 CLOSE_S = 2.0
+CONNECTION_ID = "x-ms-call-connection-id"
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/media/{ticket}")
 async def media_socket(request: web.Request) -> web.StreamResponse:
-    telemetry = request.app[TELEMETRY]
-    try:
-        wall_now = request.app[WALL_CLOCK]()
-        ticket = request.app[TICKETS].verify(request.match_info["ticket"], Purpose.MEDIA, wall_now)
-    except BadMessage as error:
-        telemetry.ticket_refused(error.kind)
-        raise problem(web.HTTPNotFound, "not-found", "There is nothing here.") from None
-    call = request.app[SUPERVISOR].get(ticket.call_id)
-    if call is None:
-        raise problem(web.HTTPGone, "call-over", "This call is over.")
-    if not call.may_attach():
-        raise problem(web.HTTPConflict, "media-attached", "This call has its media already.")
+    call = await _admit(request)
     ws = web.WebSocketResponse(
         timeout=CLOSE_S,
         compress=False,
-        max_msg_size=MAX_MESSAGE_BYTES,
+        max_msg_size=MAX_MEDIA_MESSAGE_BYTES,
         writer_limit=WRITER_LIMIT_BYTES,
         decode_text=False,
     )
@@ -52,3 +46,44 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     await call.serve_phone(ws, transport)
     return ws
+
+
+async def _admit(request: web.Request) -> Conversation:
+    """The call this socket is for.
+
+    Raises:
+        web.HTTPException: there is none, or not for whoever asks.
+    """
+    guard = request.app[GUARD]
+    ticket = guard.ticket(request, Purpose.MEDIA)
+    call = request.app[SUPERVISOR].get(ticket.call_id)
+    late = request.app[WALL_CLOCK]() > ticket.issued_at + FIRST_ATTACH_S
+    if late and call is not None and not call.had_media:
+        guard.refuse_ticket(request, Door.MEDIA, "late")
+    token_hash = await guard.media_token(request, ticket)
+    if "Origin" in request.headers:
+        guard.refuse_origin(request, Door.MEDIA)
+    if "websocket" not in request.headers.get("Upgrade", "").lower():
+        raise problem(web.HTTPUpgradeRequired, headers={"Upgrade": "websocket"})
+    if call is None:
+        raise _over()
+    if not call.bind(request.headers.get(CONNECTION_ID)):
+        guard.refuse_binding(request, Door.MEDIA)
+    attach = call.attach(token_hash)
+    if attach is not Attach.WELCOME:
+        _refuse(attach)
+    return call
+
+
+def _refuse(attach: Attach) -> NoReturn:
+    match attach:
+        case Attach.TAKEN:
+            raise problem(web.HTTPConflict, "media-attached", "This call has its media already.")
+        case Attach.TOO_MANY:
+            raise problem(web.HTTPTooManyRequests, "media-attaches", "This call had its media too often.")
+        case _:
+            raise _over()
+
+
+def _over() -> web.HTTPException:
+    return problem(web.HTTPGone, "call-over", "This call is over.")

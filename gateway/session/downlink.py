@@ -190,6 +190,8 @@ class Downlink:
         if not self.accepts(delta.response_id, delta.item_id):
             self.late_deltas += 1
             return False
+        if self._line is None:
+            decode_payload(delta.payload, _ANY_BYTES, MAX_DELTA_BYTES)  # what waits is known to be audio
         self.item(delta.response_id, delta.item_id).has_audio = True
         if self._line is not None:
             self._append(self._line, delta)

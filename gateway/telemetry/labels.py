@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.audio.pcm import Direction
+from gateway.auth.errors import Fault
 from gateway.session import events
 from gateway.session.greeting import Way
 from gateway.session.settings import Phrase
@@ -16,6 +17,15 @@ from gateway.session.watchdog import Action
 
 OTHER = "other"
 UNKNOWN = "unknown"
+
+
+class Door(StrEnum):
+    """Ways in that ask for proof."""
+
+    EVENTS = "events"
+    CALLBACKS = "callbacks"
+    MEDIA = "media"
+    CLIPS = "clips"
 
 
 class SetupStage(StrEnum):
@@ -136,7 +146,27 @@ BAD_MESSAGE_KINDS = (
     "format",
     OTHER,
 )
-TICKET_FAULTS = ("malformed", "signature", "expired", "purpose", "unknown_key", OTHER)
+TICKET_FAULTS = ("malformed", "signature", "expired", "purpose", "unknown_key")
+REFUSALS = (
+    *Fault,
+    *(f"ticket_{fault}" for fault in TICKET_FAULTS),
+    "ticket_unknown_resource",
+    "ticket_late",
+    "binding",
+    "origin",
+    "undecided",
+    OTHER,
+)
+KEY_SETS = ("acs", "entra")
+FETCH_RESULTS = ("ok", "failed")
+ROUTES = (
+    "/events/incoming-call",
+    "/calls/{ticket}/events",
+    "/media/{ticket}",
+    "/calls/{ticket}/clips/{name}.wav",
+    OTHER,
+)
+STATUSES = (*map(str, (101, 200, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 426, 429, 500, 503)), OTHER)
 MODEL_ERROR_CODES = (
     "conversation_already_has_active_response",
     "response_cancel_not_active",

@@ -117,10 +117,30 @@ class GatewayMetrics:
         self.callbacks = self._closed(
             "gateway_callbacks", "Callback events of answered calls.", {"kind": labels.CALLBACKS}
         )
-        self.tickets_refused = self._closed(
-            "gateway_tickets_refused",
-            "Requests for a call whose ticket was not valid.",
-            {"kind": labels.TICKET_FAULTS},
+        self.auth_failures = self._closed(
+            "gateway_auth_failures",
+            "Requests that did not prove their right to come in, or whose proof could not be judged (undecided).",
+            {"door": list(labels.Door), "kind": labels.REFUSALS},
+        )
+        self.http_requests = self._closed(
+            "gateway_http_requests",
+            "Answers of the public listener; other: of an unknown path.",
+            {"route": labels.ROUTES, "status": labels.STATUSES},
+        )
+        self.strangers_evicted = self._counter(
+            "gateway_strangers_evicted",
+            "Connections closed because too many were open that had not proved who they are.",
+        )
+        self.key_fetches = self._closed(
+            "gateway_key_fetches",
+            "Fetches of the public keys that tokens are checked with.",
+            {"keys": labels.KEY_SETS, "result": labels.FETCH_RESULTS},
+        )
+        self.key_age = Gauge(
+            "gateway_key_set_age_seconds",
+            "Since the public keys were fetched; they are renewed every 48 minutes and serve for a day.",
+            ("keys",),
+            registry=self._registry,
         )
         self.bad_messages = self._closed(
             "gateway_bad_messages",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -12,7 +13,7 @@ from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
 from gateway.outcome import Outcome
 from gateway.telemetry.call import CallTelemetry
-from gateway.telemetry.labels import SetupStage
+from gateway.telemetry.labels import Door, SetupStage
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.process import ProcessWatch
 from gateway.telemetry.tokens import TokenMeter
@@ -63,8 +64,28 @@ class Telemetry:
     def callback(self, kind: str) -> None:
         self.metrics.callbacks.inc(kind)
 
-    def ticket_refused(self, kind: str) -> None:
-        self.metrics.tickets_refused.inc(kind)
+    def refused(self, door: Door, kind: str) -> None:
+        """A request did not prove its right to come in."""
+        self.metrics.auth_failures.inc(door, kind)
+
+    def answered(self, _method: str, route: str, status: int) -> None:
+        """A request of the public listener was answered; `route` is a template, or empty."""
+        self.metrics.http_requests.inc(route, str(status))
+
+    def stranger_evicted(self) -> None:
+        self.metrics.strangers_evicted.inc()
+
+    def watch_keys(self, ages_s: Mapping[str, Callable[[], float | None]]) -> None:
+        """Export how old public keys are; None: they have never come."""
+
+        def age_of(read: Callable[[], float | None]) -> Callable[[], float]:
+            return lambda: math.nan if (age_s := read()) is None else age_s
+
+        for name, read in ages_s.items():
+            self.metrics.key_age.labels(name).set_function(age_of(read))
+
+    def keys_fetched(self, name: str, *, ok: bool) -> None:
+        self.metrics.key_fetches.inc(name, "ok" if ok else "failed")
 
     def ticker_late(self, seconds: float) -> None:
         self.metrics.ticker_lateness.observe(seconds)

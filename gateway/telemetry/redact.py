@@ -13,7 +13,7 @@ REDACTED = b"[redacted]"
 _PATTERN = re.compile(
     rb"|".join(
         (
-            rb"\bv1\.[A-Za-z0-9_-]{20,512}\.[A-Za-z0-9_-]{43}",  # tickets, in paths too
+            rb"\bv1\.[A-Za-z0-9_-]{20,640}\.[A-Za-z0-9_-]{43}",  # tickets, in paths too
             rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*",  # JSON Web Tokens
             rb"(?i:\bbearer\s+)[A-Za-z0-9._~+/=-]+",
             rb"(?i:\bapi[-_]key)[\\\"']*\s*[:=,]\s*[\\\"']*[^\s\\\"',}&)]+",  # header, query, dict and JSON forms

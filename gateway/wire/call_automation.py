@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from gateway.bounds import MAX_EVENTS
 from gateway.errors import BadMessage
 from gateway.wire.strict_json import parse_json, table, text
 
-MAX_EVENTS = 100
 _PREFIX = "Microsoft.Communication."
 _EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -64,11 +64,14 @@ def parse(body: bytes) -> list[Callback]:
     """The events of one callback.
 
     Raises:
-        BadMessage: the body as a whole is not 1 to 100 events, or holds no object; kind `json`, `bounds` or `shape`.
+        BadMessage: the body as a whole is no list of events, or holds no object; kind `json`, `bounds` or `shape`;
+            `too_many` for more than MAX_EVENTS.
     """
     document = parse_json(body)
     events = document if isinstance(document, list) else [document]
-    if not 1 <= len(events) <= MAX_EVENTS or not any(isinstance(event, dict) for event in events):
+    if len(events) > MAX_EVENTS:
+        raise BadMessage("too_many")
+    if not any(isinstance(event, dict) for event in events):
         raise BadMessage("shape")
     return [_event(table(event)) for event in events]
 

@@ -13,13 +13,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from gateway.bounds import MAX_EVENTS
 from gateway.errors import BadMessage
 from gateway.wire.strict_json import parse_json, table, text
 
 INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
-MAX_EVENTS = 100
+VALIDATION_TYPE = "SubscriptionValidation"
+"""What the delivery header says of a validation."""
 HANDSHAKE_ORIGIN = "eventgrid.azure.net"
+_SUBSCRIPTION = re.compile(r"/subscriptions/([A-Za-z0-9-]{1,64})(?:/.*)?", re.IGNORECASE | re.ASCII)
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -75,6 +78,11 @@ class Validation:
     code: str
     topic: str
 
+    @property
+    def subscription(self) -> str:
+        """Id of the Azure subscription, in lower case; all that can be compared of the topic, which is no more."""
+        return subscription_of(self.topic)
+
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
@@ -95,14 +103,22 @@ def parse(body: bytes) -> list[Item]:
     """The events of one delivery, in order.
 
     Raises:
-        BadMessage: the body as a whole is not a list of 1 to 100 events, or holds no object; kind `json`, `bounds` or
-            `shape`.
+        BadMessage: the body as a whole is no list of events, or holds no object; kind `json`, `bounds` or `shape`;
+            `too_many` for more than MAX_EVENTS.
     """
     document = parse_json(body)
     events = document if isinstance(document, list) else [document]
-    if not 1 <= len(events) <= MAX_EVENTS or not any(isinstance(event, dict) for event in events):
+    if len(events) > MAX_EVENTS:
+        raise BadMessage("too_many")
+    if not any(isinstance(event, dict) for event in events):
         raise BadMessage("shape")
     return [_item(event) if isinstance(event, dict) else Bad("shape") for event in events]
+
+
+def subscription_of(resource: str) -> str:
+    """Id of the Azure subscription of a resource id, in lower case; empty where there is none."""
+    match = _SUBSCRIPTION.fullmatch(resource)
+    return "" if match is None else match[1].lower()
 
 
 def validation_reply(validation: Validation) -> dict[str, str]:

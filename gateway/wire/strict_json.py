@@ -6,14 +6,11 @@ from typing import Any
 
 import orjson
 
+from gateway.bounds import MAX_DEPTH, MAX_KEY_CHARACTERS, MAX_NODES, MAX_TEXT_CHARACTERS
 from gateway.errors import BadMessage
 
-MAX_NODES = 10_000
-MAX_KEY_CHARACTERS = 128
-MAX_TEXT_CHARACTERS = 64 * 1024
 
-
-def parse_json(body: bytes, max_depth: int = 16, max_text: int = MAX_TEXT_CHARACTERS) -> Any:
+def parse_json(body: bytes, max_depth: int = MAX_DEPTH, max_text: int = MAX_TEXT_CHARACTERS) -> Any:
     """Parse, refusing what orjson refuses (NaN, infinities, byte order marks, lone surrogates) and what is too large.
 
     Args:

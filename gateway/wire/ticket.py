@@ -21,16 +21,17 @@ import orjson
 
 from gateway.errors import BadMessage
 
-_GRAMMAR = re.compile(r"v1\.([A-Za-z0-9_-]{20,512})\.([A-Za-z0-9_-]{43})")
+_GRAMMAR = re.compile(r"v1\.([A-Za-z0-9_-]{20,640})\.([A-Za-z0-9_-]{43})")
 KEY_ID_CHARACTERS = 8
 
 
 class Purpose(StrEnum):
     MEDIA = "media"
     CALLBACKS = "callbacks"
+    CLIPS = "clips"
 
 
-LIFETIME_S = {Purpose.MEDIA: 4200, Purpose.CALLBACKS: 4200}
+LIFETIME_S = 4200
 """Sixty minutes, the longest model session, and ten minutes of grace; counted from the event."""
 
 
@@ -45,6 +46,8 @@ class Subject:
     context: str = field(repr=False)
     event_time: float
     """seconds since the epoch"""
+    resource: str
+    """of the phone network: its tokens must come with the ticket"""
     line: str
     agent: str
     deployment: str
@@ -54,8 +57,9 @@ class Subject:
 class Ticket:
     call_id: str
     purpose: Purpose
-    expires_at: int
-    """seconds since the epoch"""
+    issued_at: int
+    """time of the event, in seconds since the epoch"""
+    resource: str
     line: str
     agent: str
     deployment: str
@@ -84,7 +88,8 @@ class TicketKeys:
             "k": _key_id(self._current),
             "p": purpose.value,
             "c": self.call_id(subject.context),
-            "x": int(subject.event_time) + LIFETIME_S[purpose],
+            "x": int(subject.event_time) + LIFETIME_S,
+            "r": subject.resource,
             "l": subject.line,
             "a": subject.agent,
             "d": subject.deployment,
@@ -114,7 +119,8 @@ class TicketKeys:
             raise TicketRefused("purpose")
         if payload["x"] < wall_now:
             raise TicketRefused("expired")
-        return Ticket(payload["c"], purpose, payload["x"], payload["l"], payload["a"], payload["d"])
+        issued_at = payload["x"] - LIFETIME_S
+        return Ticket(payload["c"], purpose, issued_at, payload["r"], payload["l"], payload["a"], payload["d"])
 
 
 def _payload(body: str) -> dict[str, Any]:

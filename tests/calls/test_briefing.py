@@ -29,6 +29,7 @@ def configuration(folder: Path, **agent: Any) -> GatewayConfig:
         {
             "version": 1,
             "server": {"public_url": "https://voice.example.com"},
+            "event_grid": {"entra": {"tenant_id": "22222222-2222-4222-8222-222222222222", "audience": "api://g"}},
             "acs": {"resources": [acs], "audio_format": "pcm16_24k"},
             "resources": [{"name": "f", "endpoint": "https://f.services.ai.azure.com"}],
             "deployments": [

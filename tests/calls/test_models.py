@@ -53,6 +53,7 @@ def dial(folder: Path, **options: TwinOptions) -> Result:
         raw: dict[str, Any] = {
             "version": 1,
             "server": {"public_url": "https://voice.example.com"},
+            "event_grid": {"entra": {"tenant_id": "22222222-2222-4222-8222-222222222222", "audience": "api://g"}},
             "acs": {"resources": [acs]},
             "resources": [{"name": "f", "endpoint": twin.url}],
             "deployments": [deployment | {"name": name, "model": name} for name in options],

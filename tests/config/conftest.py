@@ -19,6 +19,7 @@ VALID: Raw = {
             {"name": "a", "topic": TOPIC, "endpoint": "https://a.communication.azure.com", "audience": "guid"}
         ]
     },
+    "event_grid": {"entra": {"tenant_id": "22222222-2222-4222-8222-222222222222", "audience": "api://voice-gateway"}},
     "resources": [{"name": "foundry", "endpoint": "https://f.services.ai.azure.com"}],
     "deployments": [
         {

@@ -40,7 +40,7 @@ SETTINGS = SessionSettings(
     turn_detection={"type": "azure_semantic_vad", "languages": ["en"], "end_of_utterance_detection": {"timeout_ms": 1}},
 )
 KEYS = TicketKeys(b"k" * 32)
-GOOD = KEYS.issue(Purpose.MEDIA, Subject("context", 1.8e9, "main", "support", "main"))
+GOOD = KEYS.issue(Purpose.MEDIA, Subject("context", 1.8e9, "resource", "main", "support", "main"))
 OUR_KEY = base64.urlsafe_b64decode(GOOD.split(".")[1] + "==")[: len('{"k":"00000000",')]
 """The beginning of every payload that names our key."""
 

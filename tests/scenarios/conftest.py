@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
-from gateway.simulator.phone import CallPlan, PhoneNetwork
+from gateway.simulator.phone import CallPlan, NetworkOptions, PhoneNetwork
+from gateway.simulator.phone.keys import SigningKeys
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
@@ -72,6 +75,12 @@ class Result:
         return value
 
 
+@cache
+def network_options() -> NetworkOptions:
+    """Making keys takes a tenth of a second: all calls share them."""
+    return NetworkOptions(keys=SigningKeys())
+
+
 def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
     (folder / "twin.key").write_text(KEY)
     agent = {
@@ -81,7 +90,7 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
         "greeting": GREETING,
         "deployments": ["main"],
     }
-    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": "twin"}
+    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
     deployment = {
         "name": "main",
         "resource": "twin",
@@ -102,7 +111,11 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
     return {
         "version": 1,
         "server": server,
-        "acs": {"audio_format": setup.phone_format, "resources": [resource]} | setup.acs,
+        "acs": {"audio_format": setup.phone_format, "keys_url": f"{phone_url}/calling/keys", "resources": [resource]}
+        | setup.acs,
+        "event_grid": {
+            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
+        },
         "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
         "deployments": [deployment],
         "agents": [agent | setup.agent],
@@ -136,13 +149,16 @@ async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as running:
         (port,) = running.enter_context(reserved_ports(1))
         twin = VoiceLiveTwin(setup.twin, clock=clock)
-        phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+        phone = PhoneNetwork(
+            f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock, options=network_options()
+        )
         await twin.start()
         running.push_async_callback(twin.stop)
         await phone.start()
         running.push_async_callback(phone.stop)
         gateway = Gateway(parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder), clock=clock)
         await gateway.start()
+        await gateway.wait_ready()
         running.push_async_callback(gateway.stop)
         yield Stack(gateway, phone, twin, folder)
 

@@ -304,8 +304,7 @@ def test_strangers_find_nothing(tmp_path: Path, started: Any, setup_type: Any, o
                 ("POST", "/calls/v1.x.y/events"),
                 ("POST", "/events/incoming-call"),
                 ("GET", "/metrics"),
-                ("GET", "/clips/filler.wav"),
-                ("GET", "/clips/other.wav"),
+                ("GET", "/calls/v1.x.y/clips/filler.wav"),
             ):
                 async with http.request(method, base + path, data=b"{" if method == "POST" else None) as answer:
                     found[f"{method} {path}"] = answer.status
@@ -314,8 +313,7 @@ def test_strangers_find_nothing(tmp_path: Path, started: Any, setup_type: Any, o
     assert on_virtual_time(main()) == {
         "GET /media/v1.x.y": 404,
         "POST /calls/v1.x.y/events": 404,
-        "POST /events/incoming-call": 400,
+        "POST /events/incoming-call": 401,
         "GET /metrics": 404,
-        "GET /clips/filler.wav": 200,
-        "GET /clips/other.wav": 404,
+        "GET /calls/v1.x.y/clips/filler.wav": 404,
     }

@@ -7,6 +7,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
-from gateway.simulator.phone import PhoneNetwork
+from gateway.simulator.phone import NetworkOptions, PhoneNetwork
+from gateway.simulator.phone.keys import CALLBACK_TOKEN_S, MEDIA_TOKEN_S, SigningKeys
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import VoiceLiveTwin
@@ -40,11 +43,27 @@ class Bench:
     topic: str = TOPIC
 
     def ticket(self, purpose: Purpose, context: str = "context", age_s: float = 0.0) -> str:
-        subject = Subject(context, self.wall_now - age_s, "main", "support", "main")
+        subject = Subject(context, self.wall_now - age_s, "twin", "main", "support", "main")
         return TicketKeys(TICKET_KEY).issue(purpose, subject)
 
+    def bearer(self, purpose: Purpose | None = None) -> dict[str, str]:
+        """Headers with a genuine token of the phone network, or, without a purpose, of Event Grid."""
+        keys, network = signing_keys(), self.phone
+        if purpose is None:
+            token = keys.event_grid_token(TENANT, EVENT_AUDIENCE)
+        else:
+            lifetime_s = MEDIA_TOKEN_S if purpose is Purpose.MEDIA else CALLBACK_TOKEN_S
+            token = keys.acs_token(network.issuer, network.audience, lifetime_s)
+        return {"Authorization": f"Bearer {token}"}
+
     async def request(self, method: str, path: str, **options: Any) -> tuple[int, Any, str]:
-        """Status, headers and body of an answer."""
+        """Status, headers and body of an answer; asked with a genuine token and as JSON, unless headers say else."""
+        purpose = {"calls": Purpose.CALLBACKS, "media": Purpose.MEDIA}.get(path.split("/")[1])
+        headers = {"Content-Type": "application/json"} | self.bearer(purpose) | options.pop("headers", {})
+        return await self.ask(method, path, headers=headers, **options)
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, str]:
+        """The same, with nothing added."""
         url = f"http://127.0.0.1:{self.gateway.public_port}{path}"
         async with self.http.request(method, url, **options) as response:
             return response.status, response.headers, await response.text()
@@ -55,10 +74,20 @@ class Bench:
         return value
 
 
+@cache
+def signing_keys() -> SigningKeys:
+    """Making keys takes a tenth of a second: all tests share them."""
+    return SigningKeys()
+
+
+def options() -> NetworkOptions:
+    return NetworkOptions(keys=signing_keys())
+
+
 def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
     (folder / "twin.key").write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
-    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": "twin"}
+    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
     return {
         "version": 1,
         "server": {
@@ -69,7 +98,10 @@ def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> di
             "metrics_port": 0,
             "ticket_key_file": "ticket.key",
         },
-        "acs": {"resources": [resource]},
+        "acs": {"keys_url": f"{phone_url}/calling/keys", "resources": [resource]},
+        "event_grid": {
+            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
+        },
         "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
         "deployments": [
             {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
@@ -95,7 +127,9 @@ def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], No
         async with AsyncExitStack() as running:
             (port,) = running.enter_context(reserved_ports(1))
             twin = VoiceLiveTwin(clock=clock)
-            phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock)
+            phone = PhoneNetwork(
+                f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock, options=options()
+            )
             await twin.start()
             running.push_async_callback(twin.stop)
             await phone.start()
@@ -104,6 +138,7 @@ def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], No
             wall_now = phone.options.wall()
             gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
             await gateway.start()
+            await gateway.wait_ready()
             running.push_async_callback(gateway.stop)
             http = await running.enter_async_context(aiohttp.ClientSession())
             await test(Bench(gateway, phone, http, wall_now))

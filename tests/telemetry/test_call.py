@@ -37,6 +37,7 @@ def configuration(folder: Path, **server: Any) -> GatewayConfig:
         {
             "version": 1,
             "server": {"public_url": "https://voice.example.com"} | server,
+            "event_grid": {"entra": {"tenant_id": "22222222-2222-4222-8222-222222222222", "audience": "api://g"}},
             "acs": {"resources": [{"name": "a", "topic": topic, "endpoint": endpoint, "audience": "guid"}]},
             "resources": [{"name": "f", "endpoint": "https://f.services.ai.azure.com"}],
             "deployments": [deployment | {"capacity": {"ptu_units": 50, "ptu_model": "gpt-4.1"}}],

@@ -35,7 +35,7 @@ def test_kinds_of_bad_messages() -> None:
 
 
 def test_faults_of_tickets() -> None:
-    assert said(r'TicketRefused\("(\w+)"\)', "wire/ticket.py") == set(labels.TICKET_FAULTS) - {OTHER}
+    assert said(r'TicketRefused\("(\w+)"\)', "wire/ticket.py") == set(labels.TICKET_FAULTS)
 
 
 def test_results_of_dials() -> None:

@@ -12,6 +12,7 @@ from gateway.config import GatewayConfig, parse
 from gateway.outcome import Outcome, Reason
 from gateway.session.events import Usage
 from gateway.simulator.virtual_time import virtual_time_runner
+from gateway.telemetry.labels import Door
 from gateway.telemetry.observer import Telemetry
 
 
@@ -25,6 +26,7 @@ def config(tmp_path: Path) -> GatewayConfig:
         {
             "version": 1,
             "server": {"public_url": "https://voice.example.com"},
+            "event_grid": {"entra": {"tenant_id": "22222222-2222-4222-8222-222222222222", "audience": "api://g"}},
             "acs": {"resources": [{"name": "a", "topic": topic, "endpoint": endpoint, "audience": "guid"}]},
             "resources": [{"name": "f", "endpoint": "https://f.services.ai.azure.com"}],
             "deployments": [deployment | {"capacity": {"ptu_units": 50, "ptu_model": "gpt-4.1"}}],
@@ -49,7 +51,11 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
         (lambda t: t.offer_undecided(), "gateway_offers_undecided_total", {}),
         (lambda t: t.callback("CallConnected"), "gateway_callbacks_total", {"kind": "CallConnected"}),
         (lambda t: t.callback("unknown"), "gateway_callbacks_total", {"kind": "other"}),
-        (lambda t: t.ticket_refused("expired"), "gateway_tickets_refused_total", {"kind": "expired"}),
+        (
+            lambda t: t.refused(Door.MEDIA, "ticket_expired"),
+            "gateway_auth_failures_total",
+            {"door": "media", "kind": "ticket_expired"},
+        ),
         (lambda t: t.ticker_late(0.001), "gateway_ticker_lateness_seconds_count", {}),
         (lambda t: t.call_broken(), "gateway_bug_total", {}),
         (

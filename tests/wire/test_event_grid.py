@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bounds import MAX_EVENTS
 from gateway.errors import BadMessage
 from gateway.wire import event_grid
 from gateway.wire.event_grid import Bad, Identity, Ignored, IncomingCall, Item, Validation
@@ -95,10 +96,15 @@ def test_a_bad_item_never_spoils_the_others() -> None:
     assert items == [Bad("correlation_id"), Ignored(), parse_call(), Ignored(), *[Bad("shape")] * 3]
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[1]", b"[[{}]]", json.dumps([{}] * 101).encode()])
+@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[1]", b"[[{}]]"])
 def test_a_body_that_is_no_list_of_events_is_refused(body: bytes) -> None:
     with pytest.raises(BadMessage, match=r"^shape$"):
         event_grid.parse(body)
+
+
+def test_too_many_events_are_refused_by_their_number() -> None:
+    with pytest.raises(BadMessage, match=r"^too_many$"):
+        event_grid.parse(json.dumps([{}] * (MAX_EVENTS + 1)).encode())
 
 
 @given(st.binary(max_size=300))

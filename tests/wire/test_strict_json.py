@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bounds import MAX_KEY_CHARACTERS, MAX_NODES, MAX_TEXT_CHARACTERS
 from gateway.errors import BadMessage
-from gateway.wire.strict_json import MAX_KEY_CHARACTERS, MAX_NODES, MAX_TEXT_CHARACTERS, parse_json, table, text
+from gateway.wire.strict_json import parse_json, table, text
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite | st.text(st.characters(codec="utf-8"))

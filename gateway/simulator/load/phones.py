@@ -15,7 +15,7 @@ from gateway.simulator.load.calls import Bench, CallBook, LoadCall
 from gateway.simulator.load.phone_leg import PhoneLeg
 from gateway.simulator.phone import shapes
 from gateway.simulator.phone.keys import ACS_ISSUER, CALLBACK_TOKEN_S, SigningKeys
-from gateway.simulator.phone.network import RESOURCE_ID
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 
 API_VERSION = "2025-06-15"
 """Of the shape of callbacks."""
@@ -69,8 +69,12 @@ class Phones:
         data = shapes.incoming_call_data(call.ids, called, caller, display_name="", sip_headers={})
         subject = f"/caller/{caller['rawId']}/recipient/{called['rawId']}"
         event = shapes.event_grid_event(shapes.INCOMING_CALL, subject, data, datetime.now(UTC))
+        headers = {"Authorization": f"Bearer {self._event_token()}"}
         try:
-            async with asyncio.timeout(RING_S), self._client.post(events_url, json=[event]) as response:
+            async with (
+                asyncio.timeout(RING_S),
+                self._client.post(events_url, json=[event], headers=headers) as response,
+            ):
                 if response.status != 200:  # noqa: PLR2004 - Event Grid's receipt
                     call.failed(f"event_answered_{response.status}")
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -149,6 +153,9 @@ class Phones:
                     call.failed(f"callback_answered_{response.status}")
         except aiohttp.ClientError as error:
             call.failed(f"callback_{type(error).__name__}")
+
+    def _event_token(self) -> str:
+        return self._keys.event_grid_token(TENANT, EVENT_AUDIENCE)
 
     def _authorization(self) -> str:
         """A token of the service; shared for a while, because signing one takes a millisecond of all calls' time."""

@@ -19,7 +19,7 @@ import yaml
 
 from gateway.audio.pcm import PCM16_16K, AudioFormat
 from gateway.simulator.load.plan import LoadPlan
-from gateway.simulator.phone.network import RESOURCE_ID
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 from gateway.simulator.phone.shapes import TOPIC
 
 START_S = 30.0
@@ -197,6 +197,13 @@ def gateway_config(plan: LoadPlan, far: FarSides, port: int, metrics_port: int) 
                     "audience": RESOURCE_ID,
                 }
             ],
+        },
+        "event_grid": {
+            "entra": {
+                "tenant_id": TENANT,
+                "audience": EVENT_AUDIENCE,
+                "keys_url": f"{far.call_automation}/calling/keys",
+            }
         },
         "resources": [{"name": "load", "endpoint": far.voice_live, "key_file": "voice-live.key"}],
         "deployments": [

@@ -96,6 +96,7 @@ async def place_calls(args: argparse.Namespace) -> int:
         return 2
     try:
         _print(f"Call Automation: {network.endpoint}   keys: {network.keys_url}   audience: {network.audience}")
+        _print(f"Event Grid: tenant {network.options.tenant}   audience: {network.options.event_audience}")
         return await _place_calls(network, args, behaviour, switches)
     finally:
         await network.stop()

@@ -28,6 +28,9 @@ from gateway.simulator.phone.tasks import TaskOwner
 
 RESOURCE_ID = "00000000-0000-4000-8000-0000000000aa"
 """Immutable id of the communication resource: the audience of its tokens."""
+TENANT = "00000000-0000-4000-8000-0000000000ee"
+EVENT_AUDIENCE = "api://voice-gateway"
+"""Audience of the Entra token on Event Grid's deliveries, as a subscription would name it."""
 _SHUTDOWN_S = 0.2
 _SERVER_CALL_URL = "https://conv.example.net/conv/{}?i=10-128-0-1&e=638000000000000000"
 
@@ -38,8 +41,8 @@ class NetworkOptions:
 
     audience: str = RESOURCE_ID
     issuer: str = ACS_ISSUER
-    tenant: str = "00000000-0000-4000-8000-0000000000ee"
-    event_audience: str | None = None
+    tenant: str = TENANT
+    event_audience: str | None = EVENT_AUDIENCE
     """audience of the Entra token on Event Grid's deliveries; None: deliveries carry none"""
     event_headers: Mapping[str, str] = field(default_factory=dict)
     """static delivery properties of the subscription"""

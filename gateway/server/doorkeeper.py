@@ -1,0 +1,79 @@
+"""Connections of strangers, bounded: there is always room for one who can prove who he is.
+
+Opening a connection costs a stranger nothing, so nothing can be refused on account of it, and nothing is kept for it
+either: when too many wait without having proved themselves, the one that waits longest makes room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.bounds import MAX_STRANGERS
+from gateway.server.problems import bare_problem
+
+
+class QuietHandler(RequestHandler):
+    """Answers what is no HTTP like every other error, without repeating any of it; and remembers who is known."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.known = False
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002 - given by aiohttp; it repeats what was sent
+        message: str | None = None,  # noqa: ARG002 - the same
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has been begun; another can not be sent")
+        response = bare_problem(status)
+        response.force_close()
+        return response
+
+
+class Doorkeeper:
+    """Makes the protocols of a listener, and knows which of them belong to strangers."""
+
+    def __init__(self, on_evicted: Callable[[], None], limit: int = MAX_STRANGERS) -> None:
+        self._on_evicted = on_evicted
+        self._limit = limit
+        self._handler_args: dict[str, Any] = {}
+        self._server: web.Server | None = None
+
+    def __repr__(self) -> str:
+        return f"<Doorkeeper of {0 if self._server is None else len(self._server.connections)}>"
+
+    def guard(self, server: web.Server, handler_args: dict[str, Any]) -> None:
+        """Stand before this server; `handler_args` are those of its protocols."""
+        self._server, self._handler_args = server, handler_args
+
+    def __call__(self) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        server = self._server
+        if server is None:
+            raise RuntimeError("guard() comes first")
+        self._make_room(server)
+        return QuietHandler(server, loop=asyncio.get_running_loop(), **self._handler_args)
+
+    def welcome(self, protocol: RequestHandler) -> None:
+        """This connection has proved who it is; it stays known until it is closed."""
+        if isinstance(protocol, QuietHandler):
+            protocol.known = True
+
+    def _make_room(self, server: web.Server) -> None:
+        connections = server.connections
+        if len(connections) < self._limit:
+            return
+        strangers = [each for each in connections if not (isinstance(each, QuietHandler) and each.known)]
+        for longest in strangers[: len(strangers) - self._limit + 1]:
+            self._on_evicted()
+            longest.force_close()
