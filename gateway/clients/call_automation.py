@@ -30,9 +30,9 @@ from azure.communication.callautomation.aio import CallAutomationClient, CallCon
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.pipeline.transport import AioHttpTransport
 
 from gateway.audio.pcm import PCM16_24K, AudioFormat
+from gateway.clients.http import azure_transport
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class CallAutomation:
         self._client = CallAutomationClient(
             endpoint,
             credential,
-            transport=AioHttpTransport(session=http, session_owner=False),
+            transport=azure_transport(http),
             permit_redirects=False,
             retry_total=0,
             connection_timeout=budget.try_s,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import aiohttp
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import ClientAuthenticationError
 from azure.identity.aio import DefaultAzureCredential
 
+from gateway.clients.http import azure_transport
+from gateway.clients.identity import Identity
 from gateway.config.secrets import read_base64_key, read_key
 from gateway.errors import ModelUnavailable
 
@@ -41,32 +46,33 @@ class KeyHeader:
 
 
 class EntraHeader:
-    """A bearer token; azure-identity caches it and renews it before it expires."""
+    """A bearer token of this workload's identity."""
 
-    def __init__(self, credential: AsyncTokenCredential, scope: str = VOICE_LIVE_SCOPE) -> None:
-        self._credential = credential
+    def __init__(self, identity: Identity, scope: str = VOICE_LIVE_SCOPE) -> None:
+        self._identity = identity
         self._scope = scope
 
     async def headers(self) -> dict[str, str]:
         """A bearer token of this workload.
 
         Raises:
-            ModelUnavailable: no identity could be found; the text says what to check, and holds no secret.
+            ModelUnavailable: there is none; the text says what to do, and holds no secret.
         """
         try:
-            token = await self._credential.get_token(self._scope)
-        except AzureError as error:  # no identity, or none that could be asked just now
-            raise ModelUnavailable(
-                "no Entra token: give this workload an identity (workload identity, managed identity or az login)"
-            ) from error
+            token = await self._identity.get_token(self._scope)
+        except ClientAuthenticationError as error:
+            raise ModelUnavailable(error.message) from None
         return {"Authorization": f"Bearer {token.token}"}
 
 
 class Credentials:
     """The identities of one process; made once, closed at the end."""
 
-    def __init__(self) -> None:
-        self._entra: DefaultAzureCredential | None = None
+    def __init__(self, http: aiohttp.ClientSession, wall_clock: Callable[[], float]) -> None:
+        """`http`: for asking for tokens; its owner closes it."""
+        self._http = http
+        self._wall_clock = wall_clock
+        self._entra: Identity | None = None
 
     def for_voice_live(self, key_file: Path | None) -> HeaderSource:
         return KeyHeader(key_file) if key_file is not None else EntraHeader(self._identity())
@@ -74,9 +80,10 @@ class Credentials:
     def for_call_automation(self, key_file: Path | None) -> AzureKeyCredential | AsyncTokenCredential:
         return AzureKeyCredential(read_base64_key(key_file)) if key_file is not None else self._identity()
 
-    def _identity(self) -> DefaultAzureCredential:
+    def _identity(self) -> Identity:
         if self._entra is None:
-            self._entra = DefaultAzureCredential()
+            chain = DefaultAzureCredential(transport=azure_transport(self._http))
+            self._entra = Identity(chain, self._wall_clock, os.environ)
         return self._entra
 
     async def close(self) -> None:

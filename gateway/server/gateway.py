@@ -91,13 +91,13 @@ class Gateway:
 
     async def _start(self) -> None:
         config, clock = self._config, self._clock
-        credentials = Credentials()
-        self._stack.push_async_callback(credentials.close)
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
-        acs_http, model_http, key_http = make_session(), make_session(), make_session()
-        for session in (acs_http, model_http, key_http):
+        acs_http, model_http, key_http, identity_http = (make_session() for _ in range(4))
+        for session in (acs_http, model_http, key_http, identity_http):
             self._stack.push_async_callback(session.close)
+        credentials = Credentials(identity_http, self._wall_clock)
+        self._stack.push_async_callback(credentials.close)
         budget = Budget(config.deadlines.answer_total_s, config.deadlines.answer_try_s)
         acs = {
             resource.topic.lower(): (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,10 +10,12 @@ from azure.core.credentials import AccessToken, AzureKeyCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
 from gateway.clients.credentials import VOICE_LIVE_SCOPE, Credentials, EntraHeader, KeyHeader
+from gateway.clients.http import make_session
+from gateway.clients.identity import Identity
 from gateway.errors import ModelUnavailable
 
 
-class Identity:
+class Source:
     """An identity that gives the same answer to everybody."""
 
     def __init__(self, answer: str | AzureError) -> None:
@@ -43,6 +46,18 @@ class Identity:
         await self.close()
 
 
+def identity(source: Source) -> Identity:
+    return Identity(source, lambda: 1.8e9, {})
+
+
+@pytest.fixture
+async def credentials() -> AsyncIterator[Credentials]:
+    async with make_session() as http:
+        made = Credentials(http, lambda: 1.8e9)
+        yield made
+        await made.close()
+
+
 async def test_a_rotated_key_is_used_without_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "voice.key"
     source = KeyHeader(file)
@@ -67,10 +82,10 @@ async def test_a_file_that_holds_no_key_makes_the_model_unavailable(tmp_path: Pa
 
 
 async def test_a_token_is_asked_for_by_the_scope_of_voice_live() -> None:
-    identity = Identity("canary-token")
+    source = Source("canary-token")
 
-    assert await EntraHeader(identity).headers() == {"Authorization": "Bearer canary-token"}
-    assert identity.scopes == [VOICE_LIVE_SCOPE]
+    assert await EntraHeader(identity(source)).headers() == {"Authorization": "Bearer canary-token"}
+    assert source.scopes == [VOICE_LIVE_SCOPE]
 
 
 @pytest.mark.parametrize(
@@ -79,31 +94,29 @@ async def test_a_token_is_asked_for_by_the_scope_of_voice_live() -> None:
 )
 async def test_without_a_token_the_model_is_unavailable_and_the_hint_holds_no_secret(failure: AzureError) -> None:
     with pytest.raises(ModelUnavailable, match="identity") as error:
-        await EntraHeader(Identity(failure)).headers()
+        await EntraHeader(identity(Source(failure))).headers()
 
     assert "canary-token" not in str(error.value)
 
 
-async def test_files_win_over_the_workloads_identity_which_is_made_once(tmp_path: Path) -> None:
+async def test_files_win_over_the_workloads_identity_which_is_made_once(
+    tmp_path: Path, credentials: Credentials
+) -> None:
     file = tmp_path / "acs.key"
     file.write_text(base64.b64encode(b"a key").decode())
-    credentials = Credentials()
 
     assert isinstance(credentials.for_voice_live(file), KeyHeader)
     key = credentials.for_call_automation(file)
     assert isinstance(key, AzureKeyCredential)
     assert isinstance(credentials.for_voice_live(None), EntraHeader)
     assert credentials.for_call_automation(None) is credentials.for_call_automation(None)
-    await credentials.close()
 
 
-async def test_a_key_of_call_automation_must_be_base64(tmp_path: Path) -> None:
+async def test_a_key_of_call_automation_must_be_base64(tmp_path: Path, credentials: Credentials) -> None:
     file = tmp_path / "acs.key"
     file.write_text("not*base64")
-    credentials = Credentials()
 
     with pytest.raises(ValueError, match="base64") as error:
         credentials.for_call_automation(file)
 
     assert "not*base64" not in str(error.value)
-    await credentials.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -66,7 +66,7 @@ class Bench:
         """The same, with nothing added."""
         url = f"http://127.0.0.1:{self.gateway.public_port}{path}"
         async with self.http.request(method, url, **options) as response:
-            return response.status, response.headers, await response.text()
+            return response.status, response.headers, await response.text("utf-8", "replace")
 
     def count(self, name: str, **labels: str) -> float:
         value = self.gateway.registry.get_sample_value(name, labels)
@@ -119,10 +119,10 @@ def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> di
 
 
 @pytest.fixture
-def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], None]:
-    """Run a test with a started gateway."""
+def run_bench(tmp_path: Path) -> Callable[..., None]:
+    """Run a test with a started gateway; `acs` and `event_grid` change those sections of its configuration."""
 
-    async def main(test: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main(test: Callable[[Bench], Awaitable[None]], sections: Mapping[str, Mapping[str, Any]]) -> None:
         clock = asyncio.get_running_loop().time
         async with AsyncExitStack() as running:
             (port,) = running.enter_context(reserved_ports(1))
@@ -134,7 +134,9 @@ def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], No
             running.push_async_callback(twin.stop)
             await phone.start()
             running.push_async_callback(phone.stop)
-            config = parse(configuration(tmp_path, port, phone.endpoint, twin.url), tmp_path)
+            raw = configuration(tmp_path, port, phone.endpoint, twin.url)
+            raw |= {name: {**raw[name], **section} for name, section in sections.items()}
+            config = parse(raw, tmp_path)
             wall_now = phone.options.wall()
             gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
             await gateway.start()
@@ -143,8 +145,8 @@ def run_bench(tmp_path: Path) -> Callable[[Callable[[Any], Awaitable[None]]], No
             http = await running.enter_async_context(aiohttp.ClientSession())
             await test(Bench(gateway, phone, http, wall_now))
 
-    def run(test: Callable[[Any], Awaitable[None]]) -> None:
+    def run(test: Callable[[Any], Awaitable[None]], **sections: Mapping[str, Any]) -> None:
         with virtual_time_runner() as runner:
-            runner.run(main(test))
+            runner.run(main(test, sections))
 
     return run
