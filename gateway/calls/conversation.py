@@ -144,6 +144,16 @@ class Conversation:
             self._answered.set_result(call_connection_id)
             self._note("call.answered", {})
 
+    @property
+    def connected(self) -> bool:
+        """Whether the network carries the call to us: it took our answer, said so, or brought the media."""
+        return self._answered.done() or self._pump.media_open.is_set()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: nobody would speak to a caller who is answered now."""
+        return self._pump.ended.is_set()
+
     def abandon(self, outcome: Outcome) -> None:
         """The call is not ours: end without touching it."""
         self._session.outcome = outcome

@@ -136,16 +136,28 @@ class Offers:
                 acs_config.audio_format.audio,
                 mixed=acs_config.channel_type == "mixed",
             )
-        except (CallGone, LostRace) as error:
+        except (CallGone, LostRace, AcsError) as error:
+            if conversation.connected:
+                return True  # the reply to our answer was lost, not the call: the network has brought it to us
             conversation.abandon(error.outcome)
-            return False
-        except BaseException as error:
-            conversation.abandon(Outcome(Reason.ACS_ERROR))
             if isinstance(error, AcsError):
                 raise Undecided("the call could not be answered") from error
+            return False
+        except BaseException:
+            conversation.abandon(Outcome(Reason.ACS_ERROR))
             raise
+        if conversation.over:
+            await self._hang_up(offer.acs, connection_id)
+            return False
         conversation.answered(connection_id)
         return True
+
+    async def _hang_up(self, acs: CallAutomation, connection_id: str) -> None:
+        """A conversation that ended before the answer arrived could not do it: there was no call to end yet."""
+        try:
+            await acs.hang_up(connection_id)
+        except GatewayError:
+            log.warning("offer.hang_up_failed")
 
     def _begin(self, offer: Offer, ready: ReadySession) -> Conversation:
         """Bring the call to life: from here on the greeting is made while the phone rings."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,10 @@ START_OFFSET_S = 0.2
 """The network plays what reaches it from then on, counted from its first frame; the same for every bridge here. What
 the real one does is not documented."""
 MAX_S = 58.0
-"""Whoever gets no answer hangs up then."""
+"""No call of the story lasts longer; with every turn answered it takes 44 s."""
 ANSWER_S = 12.0
-"""Patience for each answer to a recording, whose own length is added."""
-NAIVE_MAX_S = 45.0
-"""The story takes 44 s where every turn is answered; a naive call where none is should not make everybody wait."""
+"""A caller who hears nothing for so long after having spoken hangs up. That is as long as the gateway needs to
+give a dead model up, and eight times the longest wait of the story: an answer that is not there then never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +65,20 @@ def plan_of(number: str, recordings: list[Recording], *, silence_marked: bool = 
     silence: SilentFrames = "no_data" if silence_marked else "never"
     switches = PhoneSwitches(silent_frames=silence, start_offset_s=START_OFFSET_S)
     if not recordings:
-        return CallPlan(number=number, switches=switches, max_s=MAX_S)
+        return CallPlan(number=number, switches=switches, max_s=MAX_S, answer_patience_s=ANSWER_S)
     said = tuple(Say(recording.speech) for recording in recordings)
-    return CallPlan(number=number, switches=switches, behaviour=(*said, HangUp(1.0)), max_s=_patience_s(recordings))
+    return CallPlan(
+        number=number,
+        switches=switches,
+        behaviour=(*said, HangUp(1.0)),
+        max_s=_longest_s(recordings),
+        answer_patience_s=ANSWER_S,
+    )
 
 
 def naive_plan(recordings: list[Recording], *, silence_marked: bool) -> CallPlan:
-    """The same caller rings the naive bridge; only the patience differs."""
-    plan = plan_of(CASCADE_NUMBER, recordings, silence_marked=silence_marked)
-    return plan if recordings or not silence_marked else dataclasses.replace(plan, max_s=NAIVE_MAX_S)
+    """The same caller rings the naive bridge."""
+    return plan_of(CASCADE_NUMBER, recordings, silence_marked=silence_marked)
 
 
 def assumed_network(*, silence_marked: bool) -> str:
@@ -84,6 +87,6 @@ def assumed_network(*, silence_marked: bool) -> str:
     return f"phone network: {frames}; plays nothing in its first {START_OFFSET_S * 1000:.0f} ms"
 
 
-def _patience_s(recordings: list[Recording]) -> float:
-    """The greeting counts as an answer, too."""
+def _longest_s(recordings: list[Recording]) -> float:
+    """Every answer, the greeting included, as late as the caller bears it."""
     return sum(recording.duration_s for recording in recordings) + ANSWER_S * (len(recordings) + 1)

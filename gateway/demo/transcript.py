@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +13,6 @@ from gateway.demo.facts import AgentItem, DemoRecord, SpokenWord, Utterance
 
 _LINE = 25.0
 _INDENT = 9.0
-_EDGE = 8.0
-"""left free at the right end of the sheet"""
 _GAP = 16.0
 _NARROWEST = 190.0
 """Three or four words; a block with less room goes below what is in its way."""
@@ -89,12 +88,14 @@ def place_blocks(canvas: Canvas, axis: TimeAxis, blocks: Sequence[Block]) -> lis
     """Break the blocks of one voice into lines, side by side.
 
     A long block grows wide where those to its right have ended, a blank line later: it is not their continuation.
+    Nothing stands out beyond the end of the axis: a block too near to it begins left of its sound.
     """
     placed: list[PlacedBlock] = []
     for block in sorted(blocks, key=lambda each: each.start_s, reverse=True):
         narrowest = min(_NARROWEST, sum(_width(canvas, token) + _space(canvas) for token in block.tokens))
-        left = min(axis.x(block.start_s), canvas.width - _EDGE - _INDENT - _GAP - narrowest)
-        room = partial(_room, left, placed, canvas.width)
+        widest = max(_width(canvas, token) for token in block.tokens)
+        left = min(axis.x(block.start_s), axis.x1 - _INDENT - math.ceil(max(narrowest, widest)))
+        room = partial(_room, left, placed, axis.x1)
         first, lines = _place_block(
             canvas, block, room, narrowest, max((each.last_line + 2 for each in placed), default=0)
         )
@@ -129,10 +130,10 @@ def draw_blocks(canvas: Canvas, top: float, placed: Sequence[PlacedBlock], color
     return found
 
 
-def _room(left: float, right_of: Sequence[PlacedBlock], width: int, line: int) -> float:
+def _room(left: float, right_of: Sequence[PlacedBlock], edge: float, line: int) -> float:
     """On a line, for a block that begins at `left`; a blank line is kept above and below the others."""
-    in_the_way = [block.left for block in right_of if block.first_line - 1 <= line <= block.last_line + 1]
-    return min([*in_the_way, width - _EDGE]) - left - _INDENT - _GAP
+    in_the_way = [block.left - _GAP for block in right_of if block.first_line - 1 <= line <= block.last_line + 1]
+    return min([*in_the_way, edge]) - left - _INDENT
 
 
 def _wrap(canvas: Canvas, block: Block, room: Callable[[int], float], first: int) -> list[list[_Token]]:

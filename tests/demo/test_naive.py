@@ -16,7 +16,7 @@ from azure.core.credentials import AzureKeyCredential
 
 from gateway.demo import naive
 from gateway.demo.naive import HOST, NaiveBridge
-from gateway.demo.story import naive_plan
+from gateway.demo.story import ANSWER_S, naive_plan
 from gateway.simulator.phone import PhoneNetwork
 from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.ports import reserved_ports
@@ -94,7 +94,9 @@ def test_an_interruption_stops_the_sound_and_leaves_the_models_memory_wrong(unma
 
 def test_dropped_silence_leaves_the_caller_without_an_answer(marked: Result) -> None:
     assert marked.call.gave_up
-    assert len(marked.call.spoken) == 1
+    (said,) = marked.call.spoken
+    assert all(segment.end_at < said.onset_at for segment in marked.call.heard), "nothing came after the greeting"
+    assert marked.call.times["ended"] - said.end_at == pytest.approx(ANSWER_S, abs=0.5), "a fair wait, and no longer"
     assert marked.session.turns[0].stopped_at is None
     assert marked.session.appended_s < 10.0
 

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from gateway.demo import style
+from gateway.demo import picture, style
+from gateway.demo.canvas import Canvas
 from gateway.demo.facts import AgentItem, DemoRecord, Turn
 from gateway.demo.picture import Geometry, draw, headline
 
@@ -45,6 +46,39 @@ def test_the_sheet_has_its_size(drawn: Drawn) -> None:
 def test_no_label_covers_another_or_leaves_the_sheet(drawn: Drawn) -> None:
     _, geometry, _ = drawn
     assert_tidy(geometry.labels, geometry.width, geometry.height)
+
+
+def drawn_texts(canvas: Canvas) -> list[tuple[str, Any]]:
+    """Every text and the extent that the renderer really gives it, in pixels."""
+    renderer = canvas._agg.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib has no types here
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in canvas._axes.texts]
+
+
+@pytest.mark.parametrize("ends_after_s", [0.6, 2.0, 4.5, 6.0])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_last_words_end_before_the_time_axis_does(
+    story: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends_after_s: float, interrupted: bool
+) -> None:
+    """Measured by the renderer: nothing under the lanes stands out from them, however late the last answer begins."""
+    sheets: list[Canvas] = []
+
+    class Kept(Canvas):
+        def __init__(self, width: int, height: int) -> None:
+            super().__init__(width, height)
+            sheets.append(self)
+
+    monkeypatch.setattr(picture, "Canvas", Kept)
+    record = story.record()
+    number = 1 if interrupted else 2  # the long answer, with the remark that nobody truncated it, or the last one
+    item = dataclasses.replace(record.items[number], truncated_at_ms=None)
+    late = _item_at(item, record.duration_s - ends_after_s)
+    geometry = draw(dataclasses.replace(record, items=(*record.items[:number], late)), tmp_path / "late.png")
+
+    right = geometry.views[0].axis.x1
+    words = {word.text for word in geometry.words}
+    found = [(text, extent) for text, extent in drawn_texts(sheets[-1]) if text in words or "truncated:" in text]
+    assert len(found) >= len(geometry.words)
+    assert [text for text, extent in found if extent.x1 > right] == []
 
 
 def test_what_was_promised_is_written(drawn: Drawn) -> None:

@@ -75,6 +75,7 @@ def test_whoever_rings_the_naive_bridge_is_the_same_caller() -> None:
     ours, naive = plan_of(CASCADE_NUMBER, []), naive_plan([], silence_marked=True)
     assert naive.behaviour == ours.behaviour
     assert naive.switches == ours.switches
+    assert (naive.max_s, naive.answer_patience_s) == (ours.max_s, ours.answer_patience_s)
 
 
 def test_no_call_of_the_story_takes_more_than_a_minute() -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 from gateway.simulator.phone import shapes
 from gateway.simulator.phone.callbacks import CallbackSender
-from gateway.simulator.phone.caller import Caller, load_utterances
+from gateway.simulator.phone.caller import Caller, load_utterances, patience_of
 from gateway.simulator.phone.connection import Connection, Leg, Services
 from gateway.simulator.phone.ear import Ear
 from gateway.simulator.phone.events import Delivery, Event
@@ -113,7 +113,7 @@ class PhoneCall:
             self.end("unanswered")
 
     async def _talk(self, connection: Connection) -> None:
-        caller = Caller(self.plan.behaviour, self._utterances, connection.ear.origin, self.plan.max_s)
+        caller = Caller(self.plan.behaviour, self._utterances, connection.ear.origin, patience_of(self.plan))
         clocks = self._services.clock, self._services.wall
         self.talk = Talk(self.plan, caller, connection.ear, connection.format, clocks)
         establishing = asyncio.get_running_loop().create_task(connection.establish(self._note_connected))

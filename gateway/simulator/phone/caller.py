@@ -5,6 +5,7 @@ Pure: 20 ms a step, `now` is an argument. A decision made at `now` shows in the 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,18 @@ import numpy as np
 from gateway.audio.pcm import FRAME_S, Int16Array
 from gateway.simulator.phone.channel import MOUTH_HZ
 from gateway.simulator.phone.ear import voice_bounds
-from gateway.simulator.phone.plan import Action, AfterAgent, At, HangUp, Interrupt, Press, Say, WaitAgent, When
+from gateway.simulator.phone.plan import (
+    Action,
+    AfterAgent,
+    At,
+    CallPlan,
+    HangUp,
+    Interrupt,
+    Press,
+    Say,
+    WaitAgent,
+    When,
+)
 from gateway.simulator.phone.voices import Utterance, load_utterance
 
 _FRAME = round(FRAME_S * MOUTH_HZ)
@@ -45,6 +57,18 @@ class CallerFrame:
     hang_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """After how many seconds a caller gives up: with the whole call, and with an agent who does not answer."""
+
+    call_s: float
+    answer_s: float = math.inf
+
+
+def patience_of(plan: CallPlan) -> Patience:
+    return Patience(plan.max_s, math.inf if plan.answer_patience_s is None else plan.answer_patience_s)
+
+
 def load_utterances(behaviour: tuple[Action, ...]) -> dict[Say, Utterance]:
     """The sound of everything a caller is going to say; read before the call, as files take time.
 
@@ -55,9 +79,10 @@ def load_utterances(behaviour: tuple[Action, ...]) -> dict[Say, Utterance]:
 
 
 class _Turn:
-    """What the agent has said since the caller's last move."""
+    """What the agent has said since the caller's last move, which was over at `began_at`."""
 
-    def __init__(self) -> None:
+    def __init__(self, began_at: float) -> None:
+        self.began_at = began_at
         self.first_voice_at: float | None = None
         self.last_voice_at = 0.0
         self.voiced_s = 0.0
@@ -76,16 +101,16 @@ class Caller:
         behaviour: what to do, in order.
         utterances: what the Say actions among them sound like.
         answered_at: when somebody picked up.
-        max_s: the patience for the whole call.
+        patience: when to hang up before all is done.
     """
 
     def __init__(
-        self, behaviour: tuple[Action, ...], utterances: Mapping[Say, Utterance], answered_at: float, max_s: float
+        self, behaviour: tuple[Action, ...], utterances: Mapping[Say, Utterance], answered_at: float, patience: Patience
     ) -> None:
         self._actions = deque(behaviour)
         self._answered_at = answered_at
-        self._max_s = max_s
-        self._turn = _Turn()
+        self._patience = patience
+        self._turn = _Turn(answered_at)
         self._speech = np.empty(0, np.int16)
         self._keys: deque[str] = deque()
         self._next_key_at = 0.0
@@ -111,10 +136,10 @@ class Caller:
             agent_voiced: the agent's voice was heard in these 20 ms.
         """
         was_speaking = self.speaking
-        mouth = self._take_mouth()
+        mouth = self._take_mouth(now)
         if agent_voiced and not was_speaking:
             self._turn.hear(now)
-        if now - self._answered_at >= self._max_s:
+        if self._is_out_of_patience(now):
             self.gave_up = True
             return CallerFrame(mouth, hang_up=True)
         if self._keys:
@@ -123,7 +148,13 @@ class Caller:
             return self._begin(self._actions.popleft(), mouth, now)
         return CallerFrame(mouth)
 
-    def _take_mouth(self) -> Int16Array:
+    def _is_out_of_patience(self, now: float) -> bool:
+        if now - self._answered_at >= self._patience.call_s:
+            return True
+        unanswered = not self.speaking and not self._keys and self._turn.voiced_s < _SPOKEN_S
+        return unanswered and now - self._turn.began_at >= self._patience.answer_s
+
+    def _take_mouth(self, now: float) -> Int16Array:
         part, self._speech = self._speech[:_FRAME], self._speech[_FRAME:]
         if len(part) == _FRAME:
             mouth = part
@@ -131,7 +162,7 @@ class Caller:
             mouth = np.zeros(_FRAME, np.int16)
             mouth[: len(part)] = part
         if len(part) and not self.speaking:
-            self._turn = _Turn()
+            self._turn = _Turn(now)
         return mouth
 
     def _take_key(self, now: float) -> str | None:
@@ -140,7 +171,7 @@ class Caller:
         self._next_key_at = now + _KEY_EVERY_S
         key = self._keys.popleft()
         if not self._keys:
-            self._turn = _Turn()
+            self._turn = _Turn(now)
         return key
 
     def _is_due(self, when: When, now: float) -> bool:

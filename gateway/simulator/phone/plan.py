@@ -113,5 +113,7 @@ class CallPlan:
     """how long the phone rings unanswered; the telephone network gives up after 30 s"""
     max_s: float = 120.0
     """the caller hangs up when the call has lasted this long"""
+    answer_patience_s: float | None = None
+    """and when it was this long the agent's turn and nothing was heard of it; None: not before `max_s`"""
     display_name: str = ""
     sip_headers: tuple[tuple[str, str], ...] = ()

@@ -7,8 +7,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gateway.simulator.phone.caller import Caller, load_utterances
-from gateway.simulator.phone.plan import Action, AfterAgent, At, HangUp, Interrupt, Press, Say, Speech, WaitAgent
+from gateway.simulator.phone.caller import Caller, load_utterances, patience_of
+from gateway.simulator.phone.plan import (
+    Action,
+    AfterAgent,
+    At,
+    CallPlan,
+    HangUp,
+    Interrupt,
+    Press,
+    Say,
+    Speech,
+    WaitAgent,
+)
 
 T0 = 50.0
 
@@ -22,8 +33,11 @@ def speech(length_s: float = 0.4) -> Speech:
 class Life:
     """Runs a caller against an agent that speaks at given times."""
 
-    def __init__(self, *behaviour: Action, agent: Callable[[float], bool], max_s: float = 60.0) -> None:
-        self.caller = Caller(behaviour, load_utterances(behaviour), T0, max_s)
+    def __init__(
+        self, *behaviour: Action, agent: Callable[[float], bool], max_s: float = 60.0, answer_s: float | None = None
+    ) -> None:
+        plan = CallPlan(behaviour=behaviour, max_s=max_s, answer_patience_s=answer_s)
+        self.caller = Caller(behaviour, load_utterances(behaviour), T0, patience_of(plan))
         self.digits: list[tuple[float, str]] = []
         self.hung_up_at: float | None = None
         self.mouth = []
@@ -94,6 +108,27 @@ def test_patience_ends() -> None:
     assert life.hung_up_at == 10.0
     assert life.caller.gave_up
     assert not life.caller.done
+
+
+def test_an_answer_that_does_not_come_ends_the_call() -> None:
+    """Counted from the end of the caller's own recording; an answer in between, however long, is an answer."""
+    life = Life(Say(speech()), Say(speech()), agent=speaks((1.0, 12.0)), answer_s=5.0)
+    assert life.said_at() == [12.8]
+    assert life.hung_up_at == pytest.approx(12.8 + 0.6 + 5.0, abs=0.021)
+    assert life.caller.gave_up
+    assert not life.caller.done
+
+
+def test_nobody_waits_for_a_greeting_forever_and_a_click_is_none() -> None:
+    life = Life(Say(speech()), agent=speaks((1.0, 1.06)), answer_s=3.0)
+    assert life.hung_up_at == 3.0
+    assert life.caller.gave_up
+
+
+def test_a_caller_who_speaks_is_not_waiting() -> None:
+    life = Life(Say(speech(4.0), At(0.0)), HangUp(0.5), agent=speaks((5.0, 6.0)), answer_s=2.0)
+    assert life.hung_up_at == 6.5
+    assert not life.caller.gave_up
 
 
 def test_done_when_all_was_said() -> None:
