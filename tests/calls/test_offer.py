@@ -17,7 +17,7 @@ import pytest
 from gateway.config import parse
 from gateway.server.gateway import Gateway
 from gateway.simulator.phone import CallPlan, HangUp, PhoneNetwork, PhoneSwitches, WaitAgent
-from gateway.simulator.phone.network import LiveCall
+from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT, LiveCall
 from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
@@ -69,7 +69,8 @@ class Rig:
         (event,) = orjson.loads(live.call.delivery.body)
         event["id"] = event_id or event["id"]
         url = f"http://127.0.0.1:{(to or self.gateway).public_port}/events/incoming-call"
-        async with self.http.post(url, json=[event]) as answer:
+        token = self.phone.keys.event_grid_token(TENANT, EVENT_AUDIENCE)
+        async with self.http.post(url, json=[event], headers={"Authorization": f"Bearer {token}"}) as answer:
             return Receipt(answer.status, asyncio.get_running_loop().time())
 
     async def receipts(self, live: LiveCall, number: int = 1) -> list[int | None]:
@@ -126,7 +127,9 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
+def configuration(setup: Setup, folder: Path, port: int, network: tuple[str, str], model_url: str) -> dict[str, Any]:
+    """`network`: where Call Automation and its keys are."""
+    phone_url, keys_url = network
     (folder / "twin.key").write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
     agent = {
@@ -136,7 +139,13 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
         "greeting": "Hello, you have reached Northwind Support. How can I help you?",
         "deployments": ["main"],
     }
-    resource = {"name": "twin", "topic": setup.topic, "endpoint": phone_url, "key_file": "twin.key", "audience": "twin"}
+    resource = {
+        "name": "twin",
+        "topic": setup.topic,
+        "endpoint": phone_url,
+        "key_file": "twin.key",
+        "audience": RESOURCE_ID,
+    }
     return {
         "version": 1,
         "server": {
@@ -147,7 +156,8 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
             "metrics_port": 0,
             "ticket_key_file": "ticket.key",
         },
-        "acs": {"resources": [resource]},
+        "acs": {"keys_url": keys_url, "resources": [resource]},
+        "event_grid": {"entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": keys_url}},
         "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
         "deployments": [
             {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
@@ -186,9 +196,10 @@ async def rig_for(setup: Setup, folder: Path) -> AsyncIterator[Rig]:
         endpoint = await running.enter_async_context(silent_server()) if setup.mute_network else phone.endpoint
         gateways = []
         for port in ports:
-            raw = configuration(setup, folder, port, endpoint, twin.url)
+            raw = configuration(setup, folder, port, (endpoint, phone.keys_url), twin.url)
             gateway = Gateway(parse(raw, folder), clock=clock, wall_clock=phone.options.wall)
             await gateway.start()
+            await gateway.wait_ready()
             running.push_async_callback(gateway.stop)
             gateways.append(gateway)
         http = await running.enter_async_context(aiohttp.ClientSession())
