@@ -53,6 +53,8 @@ class OfferParts:
     ticker: Ticker
     observer: OfferObserver
     phrases: Callable[[int], Mapping[Phrase, Int16Array]]
+    name_of: Callable[[str | None], str]
+    """what logs may say of a phone number"""
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
 
@@ -171,6 +173,7 @@ class Offers:
             "agent": offer.agent.name,
             "deployment": deployment.name,
             "profile": deployment.profile.value,
+            "caller": parts.name_of(offer.call.caller.phone_number),
         }
         observer.note(Note("call.offered", offered), now)
         observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)

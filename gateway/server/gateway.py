@@ -30,12 +30,13 @@ from gateway.server.guard import Guard
 from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS, SUPERVISOR, TELEMETRY, WALL_CLOCK
 from gateway.server.listener import listen
 from gateway.server.probes import make_probe_app
-from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys
+from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys, own_key
 from gateway.server.rate import Rate
 from gateway.server.sources import Sources
 from gateway.session.settings import Phrase
 from gateway.store.memory import MemoryClaims
 from gateway.telemetry.observer import Telemetry
+from gateway.telemetry.pseudonyms import Pseudonyms
 from gateway.wire.event_grid import subscription_of
 
 PLAYER_RATE_HZ = 16_000
@@ -112,7 +113,8 @@ class Gateway:
             )
             for deployment in config.deployments
         }
-        tickets = make_ticket_keys(config)
+        key = own_key(config)
+        tickets = make_ticket_keys(config, key)
         offers = Offers(
             OfferParts(
                 config=config,
@@ -124,6 +126,7 @@ class Gateway:
                 ticker=ticker,
                 observer=self.telemetry,
                 phrases=phrases,
+                name_of=Pseudonyms(key).of,
                 clock=clock,
                 wall_clock=self._wall_clock,
             )

@@ -86,13 +86,23 @@ def make_proofs(
     )
 
 
-def make_ticket_keys(config: GatewayConfig) -> TicketKeys:
-    """Raises ValueError for a key that can not be read."""
-    key_file, previous_file = config.server.ticket_key_file, config.server.previous_ticket_key_file
-    if key_file is None:
-        log.warning("tickets.key_random", hint="set server.ticket_key_file: calls in progress end with this process")
-        return TicketKeys(secrets.token_bytes(TICKET_KEY_BYTES))
-    return TicketKeys(read_ticket_key(key_file), None if previous_file is None else read_ticket_key(previous_file))
+def own_key(config: GatewayConfig) -> bytes:
+    """What this gateway signs tickets with, and what other keys of its own are made from.
+
+    Raises:
+        ValueError: its file can not be read.
+    """
+    key_file = config.server.ticket_key_file
+    if key_file is not None:
+        return read_ticket_key(key_file)
+    log.warning("tickets.key_random", hint="set server.ticket_key_file: calls in progress end with this process")
+    return secrets.token_bytes(TICKET_KEY_BYTES)
+
+
+def make_ticket_keys(config: GatewayConfig, current: bytes) -> TicketKeys:
+    """Raises ValueError for a previous key that can not be read."""
+    previous_file = config.server.previous_ticket_key_file
+    return TicketKeys(current, None if previous_file is None else read_ticket_key(previous_file))
 
 
 def _entra_rules(entra: EntraDelivery) -> TokenRules:

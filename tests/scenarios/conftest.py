@@ -47,6 +47,7 @@ class Setup:
     agent: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     acs: dict[str, Any] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -110,7 +111,7 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
     }
     return {
         "version": 1,
-        "server": server,
+        "server": server | setup.server,
         "acs": {"audio_format": setup.phone_format, "keys_url": f"{phone_url}/calling/keys", "resources": [resource]}
         | setup.acs,
         "event_grid": {
