@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 4096
 MAX_HEADER_BYTES = 8190
 MAX_HEADERS = 64
 KEEP_ALIVE_S = 5.0
-"""An idle connection; also aiohttp's deadline for a complete request header."""
+"""An idle connection, and one that has not come to the end of its request header."""
 BODY_S = 5.0
 """A whole body: aiohttp has no deadline for one that stalls."""
 MAX_EVENT_GRID_BYTES = 1024 * 1024
@@ -59,6 +59,8 @@ MIN_SECRET_BYTES = 32
 
 MAX_MEDIA_MESSAGE_BYTES = 64 * 1024
 """A frame of 24 kHz is 1.5 kB; a larger message than this ends the socket with close code 1009."""
+MAX_PINGS_PER_S = 20
+"""Control frames of a media socket; a proxy sends one in half a minute. More end the socket with close code 1008."""
 FIRST_ATTACH_S = 120.0
 """A ticket that has not brought its media by then, counted from the event, brings none any more."""
 MAX_ATTACHES = 3

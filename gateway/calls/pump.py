@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from aiohttp import WSMsgType
+from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.web import WebSocketResponse
 
 from gateway.audio.pcm import Direction
-from gateway.bounds import SILENT_SOCKET_S
+from gateway.bounds import MAX_PINGS_PER_S, SILENT_SOCKET_S
 from gateway.calls.observer import CallObserver
 from gateway.calls.ticker import Ticker
 from gateway.clients.voice_live import ModelLeg
@@ -66,6 +66,9 @@ class Pump:
         self._downlink_took = observer.delay_meter(Direction.DOWNLINK)
         self._phone: PhoneSocket | None = None
         self._phone_transport: asyncio.Transport | None = None
+        self._controls = 0
+        """pings and pongs in the present second"""
+        self._controls_until = 0.0
         self._heard_at = 0.0
         """when the phone leg last said something"""
         self._phone_queue: deque[bytes] = deque()
@@ -108,6 +111,8 @@ class Pump:
                         await self._flush_model()
                 elif message.type is WSMsgType.BINARY:
                     self._observer.bad_message("phone", "binary")
+                elif message.type is WSMsgType.PING or message.type is WSMsgType.PONG:
+                    await self._on_control(socket, message.data if message.type is WSMsgType.PING else None)
                 else:
                     break
         finally:
@@ -115,6 +120,18 @@ class Pump:
                 self._phone = self._phone_transport = None
                 self._phone_queue.clear()
                 self.perform(self._session.on_phone(PhoneClosed(socket.close_code), self._clock()))
+
+    async def _on_control(self, socket: PhoneSocket, ping: bytes | None) -> None:
+        """Answer a ping, take notice of a pong; a flood of them ends the socket."""
+        now = self._clock()
+        if now >= self._controls_until:
+            self._controls, self._controls_until = 0, now + 1.0
+        self._controls += 1
+        if self._controls > MAX_PINGS_PER_S:
+            self._observer.bad_message("phone", "control_flood")
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+        elif ping is not None:
+            await socket.pong(ping)
 
     def _on_phone_message(self, data: bytes) -> None:
         try:

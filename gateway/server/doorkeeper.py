@@ -1,7 +1,9 @@
 """Connections of strangers, bounded: there is always room for one who can prove who he is.
 
 Opening a connection costs a stranger nothing, so nothing can be refused on account of it, and nothing is kept for it
-either: when too many wait without having proved themselves, the one that waits longest makes room.
+either: when too many wait without having proved themselves, the one that waits longest makes room. And whoever takes
+longer than KEEP_ALIVE_S to say what he wants is sent away, however busily he goes on speaking: aiohttp's own deadline
+begins anew with every byte.
 """
 
 from __future__ import annotations
@@ -11,20 +13,27 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.bounds import MAX_STRANGERS
+from gateway.bounds import KEEP_ALIVE_S, MAX_STRANGERS
 from gateway.server.problems import bare_problem
+
+LOOK_S = 1.0
 
 
 class QuietHandler(RequestHandler):
-    """Answers what is no HTTP like every other error, without repeating any of it; and remembers who is known."""
+    """Answers what is no HTTP like every other error, without repeating any of it; and remembers what it is about."""
 
-    __slots__ = ("known",)
+    __slots__ = ("busy", "idle_since", "known")
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
+    def __init__(self, server: web.Server, now: float, **options: Any) -> None:
         super().__init__(server, **options)
         self.known = False
+        """somebody who proved who he is"""
+        self.busy = False
+        """a request is being dealt with"""
+        self.idle_since = now
 
     def handle_error(
         self,
@@ -43,8 +52,9 @@ class QuietHandler(RequestHandler):
 class Doorkeeper:
     """Makes the protocols of a listener, and knows which of them belong to strangers."""
 
-    def __init__(self, on_evicted: Callable[[], None], limit: int = MAX_STRANGERS) -> None:
+    def __init__(self, on_evicted: Callable[[], None], clock: Callable[[], float], limit: int = MAX_STRANGERS) -> None:
         self._on_evicted = on_evicted
+        self._clock = clock
         self._limit = limit
         self._handler_args: dict[str, Any] = {}
         self._server: web.Server | None = None
@@ -62,7 +72,28 @@ class Doorkeeper:
         if server is None:
             raise RuntimeError("guard() comes first")
         self._make_room(server)
-        return QuietHandler(server, loop=asyncio.get_running_loop(), **self._handler_args)
+        return QuietHandler(server, self._clock(), loop=asyncio.get_running_loop(), **self._handler_args)
+
+    async def run(self) -> None:
+        """Send away who does not come to the point, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            latest = self._clock() - KEEP_ALIVE_S
+            for each in [] if self._server is None else self._server.connections:
+                if isinstance(each, QuietHandler) and not each.busy and each.idle_since < latest:
+                    each.force_close()
+
+    @web.middleware
+    async def presence(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A middleware that knows which connections have a request."""
+        protocol = request.protocol
+        if not isinstance(protocol, QuietHandler):
+            return await handler(request)
+        protocol.busy = True
+        try:
+            return await handler(request)
+        finally:
+            protocol.busy, protocol.idle_since = False, self._clock()
 
     def welcome(self, protocol: RequestHandler) -> None:
         """This connection has proved who it is; it stays known until it is closed."""

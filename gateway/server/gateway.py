@@ -133,8 +133,8 @@ class Gateway:
         )
         key_sets = make_key_sets(config, key_http, clock, self.telemetry)
         self.telemetry.watch_keys({keys.name: keys.age_s for keys in key_sets.all})
-        strangers, friends = Doorkeeper(self.telemetry.stranger_evicted), Doorkeeper(self.telemetry.stranger_evicted)
-        app = make_public_app(self.telemetry, clock, access_log=config.server.log.access)
+        strangers, friends = (Doorkeeper(self.telemetry.stranger_evicted, clock) for _ in range(2))
+        app = make_public_app(self.telemetry, strangers, clock, access_log=config.server.log.access)
         app[OFFERS] = offers
         app[SUPERVISOR] = self.supervisor
         app[TELEMETRY] = self.telemetry
@@ -152,6 +152,7 @@ class Gateway:
             phrase.value: write_wav(samples, PLAYER_RATE_HZ) for phrase, samples in phrases(PLAYER_RATE_HZ).items()
         }
         backgrounds = [("ticker", ticker.run()), ("telemetry", self.telemetry.run())]
+        backgrounds += [("doorkeeper", strangers.run())]
         backgrounds += [(f"keys {keys.name}", keys.run()) for keys in key_sets.all]
         for name, background in backgrounds:
             task = asyncio.create_task(background, name=name)

@@ -36,6 +36,7 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
         max_msg_size=MAX_MEDIA_MESSAGE_BYTES,
         writer_limit=WRITER_LIMIT_BYTES,
         decode_text=False,
+        autoping=False,
     )
     await ws.prepare(request)
     transport = request.transport

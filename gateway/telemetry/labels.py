@@ -144,6 +144,7 @@ BAD_MESSAGE_KINDS = (
     "base64",
     "oversize",
     "format",
+    "control_flood",
     OTHER,
 )
 TICKET_FAULTS = ("malformed", "signature", "expired", "purpose", "unknown_key")

@@ -23,12 +23,14 @@ from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import SessionRecord, TwinOptions, VoiceLiveTwin
+from gateway.wire.ticket import TicketKeys
 
 TOPIC = (
     "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/phone-twin/providers/"
     "microsoft.communication/communicationservices/phone-twin"
 )
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
+TICKET_KEY = b"t" * 32
 GREETING = "Hello, you have reached Northwind Support. How can I help you?"
 CASCADE = "byom-azure-openai-chat-completion"
 REALTIME = "byom-azure-openai-realtime"
@@ -84,6 +86,7 @@ def network_options() -> NetworkOptions:
 
 def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
     (folder / "twin.key").write_text(KEY)
+    (folder / "ticket.key").write_bytes(TICKET_KEY)
     agent = {
         "name": "support",
         "instructions": "You answer the phone of Northwind Support.",
@@ -107,6 +110,7 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
         "port": port,
         "metrics_host": "127.0.0.1",
         "metrics_port": 0,
+        "ticket_key_file": "ticket.key",
         "trace": {"directory": "traces", "include_transcripts": True},
     }
     return {
@@ -133,6 +137,7 @@ class Stack:
     phone: PhoneNetwork
     twin: VoiceLiveTwin
     folder: Path
+    tickets: TicketKeys
 
     async def run(self, plan: CallPlan) -> Result:
         record = await self.phone.place_call(plan)
@@ -161,7 +166,7 @@ async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
         await gateway.start()
         await gateway.wait_ready()
         running.push_async_callback(gateway.stop)
-        yield Stack(gateway, phone, twin, folder)
+        yield Stack(gateway, phone, twin, folder, TicketKeys(TICKET_KEY))
 
 
 def on_virtual_time(main: Coroutine[Any, Any, Any]) -> Any:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 from gateway.simulator.load.calls import LoadCall
 from gateway.simulator.load.certificate import LoopbackAuthority
@@ -17,6 +24,7 @@ from gateway.simulator.load.proc import Cores, Reading, read_process
 from gateway.simulator.load.result import Load, Result, count_failures
 from gateway.simulator.load.samples import spread
 from gateway.simulator.load.scrape import LOOP_LAG, histogram, scrape
+from gateway.simulator.load.strangers import Orders
 from gateway.simulator.load.subject import FarSides, Subject
 
 WARM_UP_S = 1.0
@@ -26,6 +34,8 @@ UP_S = 10.0
 """How long after the last ring the calls may take to be up."""
 SETTLE_S = 1.0
 SCRAPE_EVERY_S = 5.0
+STRANGERS_COME_S = 2.0
+"""Until a process has started and its sockets are open."""
 LAST_MESSAGES_S = 0.5
 
 MakeSubject = Callable[[FarSides], Subject]
@@ -41,6 +51,37 @@ class Edge:
     """as scraped; empty where the subject tells nothing"""
 
 
+class Invited:
+    """Strangers at the doors, as `async with`; what they were answered is known afterwards."""
+
+    def __init__(self, orders: Orders, cores: frozenset[int] | None) -> None:
+        self._orders = orders
+        self._cores = cores
+        self._process: asyncio.subprocess.Process | None = None
+        self.answers: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.simulator.load.strangers",
+            msgspec.json.encode(self._orders).decode(),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        if self._cores is not None:
+            os.sched_setaffinity(self._process.pid, self._cores)
+        await asyncio.sleep(STRANGERS_COME_S)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        printed, _ = await self._process.communicate()
+        self.answers = json.loads(printed or b"{}")
+
+
 class Run:
     """A run with one subject after the other; the far sides are new for each."""
 
@@ -53,8 +94,8 @@ class Run:
         self._cores = cores
         self._say = say
 
-    async def measure(self, make_subject: MakeSubject) -> Result:
-        """Put a subject under load.
+    async def measure(self, make_subject: MakeSubject) -> list[Result]:
+        """Put a subject under load: in quiet, and then, if the plan says so, with strangers at its doors.
 
         Raises:
             SubjectFailed: it did not come up, or did not live to the end.
@@ -70,10 +111,28 @@ class Run:
             finally:
                 await subject.stop()
 
-    async def _load(self, ends: FarEnds, subject: Subject) -> Result:
+    async def _load(self, ends: FarEnds, subject: Subject) -> list[Result]:
         await self._warm_up(ends, subject)
         idle = read_process(subject.pid, ends.clock())
         calls = await self._ramp(ends, subject)
+        results = [await self._window(ends, subject, calls, idle)]
+        if self._plan.strangers:
+            strangers = self._invite(ends, subject)
+            ends.samples.forget()
+            async with strangers:
+                disturbed = await self._window(ends, subject, calls, idle)
+            results[0] = dataclasses.replace(results[0], subject="quiet")
+            results.append(dataclasses.replace(disturbed, subject="knocked at", strangers=strangers.answers))
+        await ends.hang_up(calls)
+        await asyncio.sleep(LAST_MESSAGES_S)
+        for call in calls:
+            call.settle()
+        failures, failed_calls = count_failures([list(call.problems) for call in calls])
+        results[-1] = dataclasses.replace(results[-1], failures=failures, failed_calls=failed_calls)
+        return results
+
+    async def _window(self, ends: FarEnds, subject: Subject, calls: list[LoadCall], idle: Reading) -> Result:
+        """One measured time with all calls up."""
         await asyncio.sleep(SETTLE_S)
         before = await _metrics(subject)
         ends.samples.open = True
@@ -81,11 +140,12 @@ class Run:
         await self._watch(ends, subject)
         ends.samples.open = False
         last = _edge(ends, subject, await _metrics(subject))
-        await ends.hang_up(calls)
-        await asyncio.sleep(LAST_MESSAGES_S)
-        for call in calls:
-            call.settle()
         return _result(subject, ends, calls, idle, (first, last))
+
+    def _invite(self, ends: FarEnds, subject: Subject) -> Invited:
+        port = urlsplit(subject.events_url).port or 0
+        keys_url = f"{ends.addresses.call_automation}/calling/keys"
+        return Invited(Orders(port, keys_url, self._plan.knocks_per_s, self._plan.idle_sockets), self._cores.generator)
 
     async def _warm_up(self, ends: FarEnds, subject: Subject) -> None:
         call = await ends.ring(subject.events_url)

@@ -47,6 +47,7 @@ examples:
   gateway load --calls 100 --seconds 30                the published table
   gateway load --phone-rate 16000 --model-rate 24000   with a resampler in both directions
   gateway load --talk turns --no-floor --json run.json
+  gateway load --knocks 500 --idle-sockets 256         what strangers at the doors cost the calls (no floor)
 
 exit code: 0; 1 if a call failed or a process did not live to the end; 2 for wrong arguments"""
 
@@ -66,6 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--talk", type=Talk, choices=tuple(Talk), default=Talk.ALWAYS, metavar="{always,turns}", help=talk)
     add("--floor", action=argparse.BooleanOptionalAction, default=True, help="measure the bare relay, too")
     add("--pin", action=argparse.BooleanOptionalAction, default=True, help="give the gateway a core of its own")
+    add("--knocks", type=float, default=0.0, metavar="N", help="strangers' requests a second, in a second window")
+    add("--idle-sockets", type=int, default=0, metavar="N", help="strangers' silent connections, in the same window")
     add("--config", type=Path, metavar="FILE", help="YAML to merge over the configuration made for the run")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
 
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if cores.generator is not None:
             os.sched_setaffinity(0, cores.generator)
-        results = measure(plan, cores, extra, with_floor=args.floor)
+        results = measure(plan, cores, extra, with_floor=args.floor and not plan.strangers)
     except SubjectFailed as error:
         sys.stderr.write(f"gateway load: {error}\n")
         return 1
@@ -107,6 +110,8 @@ def plan_of(args: argparse.Namespace) -> LoadPlan:
         model=FORMATS[args.model_rate],
         tls=args.tls,
         talk=args.talk,
+        knocks_per_s=args.knocks,
+        idle_sockets=args.idle_sockets,
     )
 
 
@@ -126,11 +131,11 @@ def measure(plan: LoadPlan, cores: Cores, extra: Mapping[str, Any], *, with_floo
         gc.collect()
         gc.freeze()  # a full collection in the middle would make the generator late
         bench = Run(plan, authority, cores, _say)
-        results = [
-            runner.run(bench.measure(lambda far: gateway_subject(plan, far, directory, extra, (port, metrics_port))))
-        ]
+        results = runner.run(
+            bench.measure(lambda far: gateway_subject(plan, far, directory, extra, (port, metrics_port)))
+        )
         if with_floor:
-            results.append(runner.run(bench.measure(lambda far: floor_subject(plan, far, directory, floor_port))))
+            results += runner.run(bench.measure(lambda far: floor_subject(plan, far, directory, floor_port)))
         gc.unfreeze()
     return results
 

@@ -33,9 +33,20 @@ class LoadPlan:
     tls: bool
     """on the model leg; the phone leg is plain, as behind an ingress"""
     talk: Talk
+    knocks_per_s: float = 0.0
+    """requests of strangers, in a second window of `seconds` after the quiet one"""
+    idle_sockets: int = 0
+    """connections of strangers that say nothing, in the same window"""
+
+    @property
+    def strangers(self) -> bool:
+        return self.knocks_per_s > 0 or self.idle_sockets > 0
 
     def __str__(self) -> str:
         rates = f"phone {self.phone.rate_hz // 1000} kHz, model {self.model.rate_hz // 1000} kHz"
         tls = "TLS to the model" if self.tls else "no TLS"
         agent = "agent speaking all the time" if self.talk is Talk.ALWAYS else "agent and caller taking turns"
-        return f"{self.calls} calls for {self.seconds:g} s; {rates}; {tls}; {agent}"
+        strangers = f"; then {self.knocks_per_s:g} knocks a second and {self.idle_sockets} idle sockets of strangers"
+        return (
+            f"{self.calls} calls for {self.seconds:g} s; {rates}; {tls}; {agent}{strangers if self.strangers else ''}"
+        )

@@ -103,6 +103,9 @@ def _remarks(results: list[Result]) -> Iterator[str]:
             yield f"{result.subject}: {count} calls with {problem}"
         if result.unknown_appends:
             yield f"{result.subject}: {result.unknown_appends} appends were not frames of their caller"
+        if result.strangers:
+            answers = ", ".join(f"{count} {status}" for status, count in sorted(result.strangers.items()))
+            yield f"{result.subject}: strangers were answered {answers}"
         for doubt in result.doubts:
             yield f"{result.subject}: latencies are NOT TO BE TRUSTED: {doubt}"
 

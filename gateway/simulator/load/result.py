@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.simulator.load.samples import Spread
 
@@ -53,6 +53,8 @@ class Result:
     """upper bound of the bucket, while measured; not a number where the subject tells nothing"""
     loop_lag_longest_s: float
     """the same over the whole run, call set-up included"""
+    strangers: dict[str, int] = field(default_factory=dict)
+    """what strangers were answered meanwhile, by status"""
 
     @property
     def doubts(self) -> list[str]:

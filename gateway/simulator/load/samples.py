@@ -36,6 +36,12 @@ class Samples:
     unknown_appends: int = 0
     """appends that hold something else than the next frame of a call"""
 
+    def forget(self) -> None:
+        """Begin anew; what was taken is gone."""
+        for times in (self.uplink, self.downlink, self.lateness, self.barge_in, self.generator_late):
+            del times[:]
+        self.frames_up = self.frames_down = self.deltas = self.gaps = self.unknown_appends = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

@@ -64,7 +64,7 @@ def test_the_bare_relay_carries_the_same_load_at_two_rates(tmp_path: Path) -> No
     said: list[str] = []
     run = Run(plan, None, Cores(None, None), said.append)
     with reserved_ports(1) as (port,):
-        result = asyncio.run(run.measure(lambda far: floor_subject(plan, far, tmp_path, port)))
+        (result,) = asyncio.run(run.measure(lambda far: floor_subject(plan, far, tmp_path, port)))
     assert said[0] == "floor: starting"
     assert (result.failed_calls, result.failures, result.unknown_appends) == (0, {}, 0)
     assert result.frames_up_per_call_s == pytest.approx(50, rel=0.1)
@@ -94,3 +94,19 @@ def test_a_gateway_that_does_not_come_up_is_shown_with_its_last_words(
 )
 def test_arguments_that_can_not_be_used_are_refused(load: Load, arguments: list[str]) -> None:
     assert load(*arguments) == (2, [])
+
+
+def test_strangers_are_refused_and_counted_beside_calls_that_go_on(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (quiet, disturbed) = load(
+        "--calls", "2", "--seconds", "2", "--ramp", "0.1", "--knocks", "100", "--idle-sockets", "5"
+    )
+    output = capsys.readouterr().out
+    assert code == 0, output
+    assert (quiet["subject"], disturbed["subject"]) == ("quiet", "knocked at")
+    answers = disturbed["strangers"]
+    assert {"401", "404"} <= set(answers) <= {"401", "404", "500", "closed", "idle socket closed"}
+    assert sum(answers.values()) > 100
+    assert disturbed["frames_down_per_call_s"] > 30
+    assert "strangers were answered" in output
