@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.bounds import MAX_STRANGERS
-from gateway.server.problems import bare_problem
+from gateway.server.problems import as_problem, bare_problem
 
 
 class QuietHandler(RequestHandler):
@@ -38,6 +38,16 @@ class QuietHandler(RequestHandler):
         response = bare_problem(status)
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """The last place that every answer passes: what aiohttp refuses before any middleware runs leaves it as all
+        other errors do. Its own answer to `Expect`, for one, repeats the header.
+        """
+        if isinstance(resp, web.HTTPException):
+            resp = as_problem(resp)
+        return await super().finish_response(request, resp, start_time)
 
 
 class Doorkeeper:
