@@ -42,8 +42,9 @@ class QuietHandler(RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """The last place that every answer passes: what aiohttp refuses before any middleware runs leaves it as all
-        other errors do. Its own answer to `Expect`, for one, repeats the header.
+        """The last place that every answer passes, also those that aiohttp gives before any middleware runs.
+
+        Its own answer to `Expect`, for one, repeats the header.
         """
         if isinstance(resp, web.HTTPException):
             resp = as_problem(resp)

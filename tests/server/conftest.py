@@ -188,9 +188,7 @@ def run_bench(tmp_path: Path) -> RunBench:
             http = await running.enter_async_context(aiohttp.ClientSession())
             await test(Bench(gateway, phone, http, wall_now))
 
-    def run(
-        test: Callable[[Any], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None
-    ) -> None:
+    def run(test: Callable[[Any], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None) -> None:
         with virtual_time_runner() as runner:
             runner.run(main(test, adapt))
 

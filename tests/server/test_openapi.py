@@ -28,7 +28,7 @@ from gateway.wire.ticket import Purpose
 DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text())
 CANARY = "canary7f3a"
 """In everything that a request brings; never in an answer."""
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef" * 2
 SOURCE = {"X-Forwarded-For": "203.0.113.7"}
 EVENTS, CALLBACKS, MEDIA = "/events/incoming-call", "/calls/{ticket}/events", "/media/{ticket}"
 CLIP = "/calls/{ticket}/clips/{name}.wav"
@@ -179,7 +179,7 @@ class Asker:
 
 def as_json(bench: Any, purpose: Purpose | None = None) -> dict[str, str]:
     """Headers of a genuine message."""
-    return {"Content-Type": "application/json"} | bench.bearer(purpose)
+    return {"Content-Type": "application/json", **bench.bearer(purpose)}
 
 
 def signed_by_a_stranger(bench: Any, purpose: Purpose | None = None) -> dict[str, str]:
@@ -356,9 +356,7 @@ def routes_of(definitions: Iterable[web.AbstractRouteDef]) -> set[tuple[str, str
     """What an application of these routes serves, with the HEAD that comes with a GET."""
     app = web.Application()
     app.add_routes(definitions)
-    return {
-        (route.resource.canonical, route.method) for route in app.router.routes() if route.resource is not None
-    }
+    return {(route.resource.canonical, route.method) for route in app.router.routes() if route.resource is not None}
 
 
 def test_the_document_has_the_addresses_of_both_listeners_and_no_other() -> None:
