@@ -117,10 +117,9 @@ def test_a_body_that_breaks_the_rules_of_chunks_is_refused_to_whoever_sends_it(r
                 f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                 f"Authorization: {bench.bearer(purpose)['Authorization']}\r\nTransfer-Encoding: chunked\r\n\r\n"
             ).encode()
-            for pieces in ((head + BROKEN_BODIES[what],), (head, BROKEN_BODIES[what])):
-                received = await bench.wire(*pieces, pause_s=0.1)
-                statuses = answers_in(received)
-                assert set(statuses) <= {400, 408}, "none of them was taken"
+            pieces = (head, BROKEN_BODIES[what]) if purpose is None else (head + BROKEN_BODIES[what],)
+            statuses = answers_in(await bench.wire(*pieces, pause_s=0.1))
+            assert set(statuses) <= {400, 408}, "none of them was taken"
         assert bench.count("gateway_bug_total") == 0
 
     run_bench(test)
