@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
@@ -92,6 +92,14 @@ def answers_in(received: bytes) -> list[int]:
         assert json.loads(body)["status"] == status
         statuses.append(status)
     return statuses
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_it_is_logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """What strangers send is no more to be found in a log than in an answer."""
+    yield
+    written = capfd.readouterr()
+    assert CANARY.decode() not in (caplog.text + written.out + written.err).lower()
 
 
 @pytest.mark.parametrize("what", GARBAGE)
