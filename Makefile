@@ -13,18 +13,22 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-system lint docs metrics-doc config-doc clean
+.PHONY: help demo test test-system test-api lint docs metrics-doc config-doc clean
 
 help: ## Say what there is
 	@echo "make demo           a call you can hear and see, on this machine alone; ARGS=--help says more"
 	@echo "make test           lint, types and tests; Python alone, no root"
 	@echo "make test-system    tests that need Debian packages (promtool, of package prometheus)"
+	@echo "make test-api       made-up requests by docs/openapi.yaml against a running gateway; minutes; ARGS=--help"
 	@echo "make lint           ruff and mypy alone"
 	@echo "make docs           write docs/METRICS.md and docs/CONFIGURATION.md from the code"
 	@echo "make clean          remove .venv and caches"
 
 demo: $(VENV)/.demo
 	$(BIN)/gateway demo $(ARGS)
+
+test-api: $(VENV)/.api
+	$(BIN)/python tests/api/explore.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -57,6 +61,11 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "==> Installing the gateway and what its tests need (a minute or two, once)"
 	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.demo $@
+
+$(VENV)/.api: pyproject.toml | $(BIN)/python
+	@echo "==> Installing the gateway and what makes up requests"
+	$(PIP) --editable '.[api]'
 	@touch $(VENV)/.demo $@
 
 $(BIN)/python:

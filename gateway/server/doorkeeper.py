@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.bounds import KEEP_ALIVE_S, MAX_STRANGERS
-from gateway.server.problems import bare_problem
+from gateway.server.problems import as_problem, bare_problem
 
 LOOK_S = 1.0
 
@@ -47,6 +47,17 @@ class QuietHandler(RequestHandler):
         response = bare_problem(status)
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """The last place that every answer passes, also those that aiohttp gives before any middleware runs.
+
+        Its own answer to `Expect`, for one, repeats the header.
+        """
+        if isinstance(resp, web.HTTPException):
+            resp = as_problem(resp)
+        return await super().finish_response(request, resp, start_time)
 
 
 class Doorkeeper:

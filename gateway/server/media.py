@@ -5,6 +5,7 @@ Whoever may not come in is refused before the upgrade, with a status; no socket 
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import NoReturn
 
@@ -23,11 +24,12 @@ SEND_BUFFER_BYTES = 32 * 1024
 """Without it a peer that stops reading takes a minute of audio into kernel buffers before anybody notices."""
 CLOSE_S = 2.0
 CONNECTION_ID = "x-ms-call-connection-id"
+_HANDSHAKE_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 routes = web.RouteTableDef()
 
 
-@routes.get("/media/{ticket}")
+@routes.get("/media/{ticket}", allow_head=False)  # RFC 6455: a handshake is a GET
 async def media_socket(request: web.Request) -> web.StreamResponse:
     call = await _admit(request)
     ws = web.WebSocketResponse(
@@ -66,6 +68,8 @@ async def _admit(request: web.Request) -> Conversation:
         guard.refuse_origin(request, Door.MEDIA)
     if "websocket" not in request.headers.get("Upgrade", "").lower():
         raise problem(web.HTTPUpgradeRequired, headers={"Upgrade": "websocket"})
+    if not _is_handshake(request):
+        raise problem(web.HTTPBadRequest, "handshake", "This is no WebSocket handshake.")
     if call is None:
         raise _over()
     if not call.bind(request.headers.get(CONNECTION_ID)):
@@ -74,6 +78,12 @@ async def _admit(request: web.Request) -> Conversation:
     if attach is not Attach.WELCOME:
         _refuse(attach)
     return call
+
+
+def _is_handshake(request: web.Request) -> bool:
+    """Asked before the socket is counted: one that can not be opened costs the call none of its three."""
+    key = request.headers.get("Sec-WebSocket-Key", "")
+    return _HANDSHAKE_KEY.fullmatch(key) is not None and web.WebSocketResponse().can_prepare(request).ok
 
 
 def _refuse(attach: Attach) -> NoReturn:

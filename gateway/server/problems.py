@@ -60,6 +60,14 @@ def bare_problem(status: int, headers: Mapping[str, str] | None = None) -> web.R
     return web.Response(status=status, text=_document(status, "", ""), content_type=CONTENT_TYPE, headers=every)
 
 
+def as_problem(error: web.HTTPException) -> web.Response:
+    """The same, if it is a problem document; otherwise one of its status, without anything that was in it."""
+    if error.content_type == CONTENT_TYPE:
+        return error
+    kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+    return bare_problem(error.status, kept)
+
+
 def make_problems_middleware(on_bug: Callable[[], None]) -> Middleware:
     """A middleware that lets no error out that is not a problem document."""
 
@@ -68,10 +76,10 @@ def make_problems_middleware(on_bug: Callable[[], None]) -> Middleware:
         try:
             return await handler(request)
         except web.HTTPException as error:
-            if error.content_type == CONTENT_TYPE:
+            answer = as_problem(error)
+            if answer is error:
                 raise
-            kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
-            return bare_problem(error.status, kept)
+            return answer
         except Exception:  # the edge of one request: it fails, the service goes on
             log.exception("request.broken")
             on_bug()

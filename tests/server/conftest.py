@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -30,6 +30,8 @@ TOPIC = (
 )
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
 TICKET_KEY = b"t" * 32
+LONGEST_CONNECTION_S = 60.0
+"""Far beyond every deadline of the listener; whoever is still connected then was forgotten."""
 
 
 @dataclass
@@ -72,6 +74,38 @@ class Bench:
         value = self.gateway.registry.get_sample_value(name, labels)
         assert value is not None, f"no metric {name}{labels}"
         return value
+
+    async def wire(self, *pieces: bytes, pause_s: float = 0.0, port: int = 0) -> bytes:
+        """Everything that comes back on a connection of its own, until it is closed; no client is in between.
+
+        Args:
+            pieces: what is sent; the other side may close before all of it is.
+            pause_s: between two pieces.
+            port: of the operator's listener, say; 0 for the public one.
+        """
+        reader, writer = await asyncio.open_connection("127.0.0.1", port or self.gateway.public_port)
+
+        async def read_all() -> bytes:
+            received = b""
+            try:
+                while more := await reader.read(65536):
+                    received += more
+            except ConnectionError:
+                pass  # closed before it read all that was sent; what came before counts
+            return received
+
+        answer = asyncio.create_task(read_all())
+        try:
+            async with asyncio.timeout(LONGEST_CONNECTION_S):
+                for piece in pieces:
+                    if answer.done():
+                        break
+                    writer.write(piece)
+                    await asyncio.sleep(pause_s)
+                return await answer
+        finally:
+            answer.cancel()
+            writer.close()
 
 
 @cache
@@ -118,11 +152,19 @@ def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> di
     }
 
 
-@pytest.fixture
-def run_bench(tmp_path: Path) -> Callable[..., None]:
-    """Run a test with a started gateway; `acs` and `event_grid` change those sections of its configuration."""
+class RunBench(Protocol):
+    def __call__(
+        self, test: Callable[[Any], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None
+    ) -> None: ...
 
-    async def main(test: Callable[[Bench], Awaitable[None]], sections: Mapping[str, Mapping[str, Any]]) -> None:
+
+@pytest.fixture
+def run_bench(tmp_path: Path) -> RunBench:
+    """Run a test with a started gateway; `adapt` may change its configuration, whose files are in `tmp_path`."""
+
+    async def main(
+        test: Callable[[Bench], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
         clock = asyncio.get_running_loop().time
         async with AsyncExitStack() as running:
             (port,) = running.enter_context(reserved_ports(1))
@@ -134,9 +176,10 @@ def run_bench(tmp_path: Path) -> Callable[..., None]:
             running.push_async_callback(twin.stop)
             await phone.start()
             running.push_async_callback(phone.stop)
-            raw = configuration(tmp_path, port, phone.endpoint, twin.url)
-            raw |= {name: {**raw[name], **section} for name, section in sections.items()}
-            config = parse(raw, tmp_path)
+            document = configuration(tmp_path, port, phone.endpoint, twin.url)
+            if adapt is not None:
+                adapt(document)
+            config = parse(document, tmp_path)
             wall_now = phone.options.wall()
             gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
             await gateway.start()
@@ -145,8 +188,8 @@ def run_bench(tmp_path: Path) -> Callable[..., None]:
             http = await running.enter_async_context(aiohttp.ClientSession())
             await test(Bench(gateway, phone, http, wall_now))
 
-    def run(test: Callable[[Any], Awaitable[None]], **sections: Mapping[str, Any]) -> None:
+    def run(test: Callable[[Any], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None) -> None:
         with virtual_time_runner() as runner:
-            runner.run(main(test, sections))
+            runner.run(main(test, adapt))
 
     return run
