@@ -102,7 +102,7 @@ start here:
   gateway serve --config gateway.yaml          answer calls
 
 Every command has its own --help with examples."""
-_DEMO_MODULES = frozenset({"matplotlib", "rich", "jwt", "cryptography"})
+_DEMO_MODULES = frozenset({"matplotlib", "rich"})
 """What the extra `demo` installs."""
 
 
