@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.capacity.ptu import PtuBudget, ptu_table
 from gateway.config import Deployment, GatewayConfig, PtuCapacity, json_schema, load
+from gateway.config.doors import EventGridConfig
 from gateway.config.secrets import check_key_files
 
 
@@ -41,6 +42,7 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     server = config.server
     yield f"reached at  {server.public_url}, listens on {server.host}:{server.port}"
     yield f"operators   {server.metrics_host}:{server.metrics_port}"
+    yield f"events      {' or '.join(_proofs(config.event_grid))}"
     for acs in config.acs.resources:
         yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
     for line in config.lines:
@@ -56,10 +58,19 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         yield f"deployment  {deployment.name}: {where}, {deployment.profile}"
         yield f"            {_capacity(deployment)}"
         yield from _notes(deployment)
+    if config.acs.media_token == "log_only":  # noqa: S105 - a mode
+        yield "note        acs.media_token is log_only: a media socket is let in by its ticket alone"
     if server.ticket_key_file is None:
         yield "note        no ticket_key_file: calls in progress can not come back after a restart"
     if server.trace is not None and server.trace.include_transcripts:
         yield f"note        words that are spoken are written to {server.trace.directory}"
+
+
+def _proofs(event_grid: EventGridConfig) -> Iterator[str]:
+    if event_grid.secret is not None:
+        yield f"proved by the header {event_grid.secret.header}"
+    if event_grid.entra is not None:
+        yield f"proved by a token of tenant {event_grid.entra.tenant_id} for {event_grid.entra.audience}"
 
 
 def _credential(key_file: Path | None) -> str:
