@@ -163,6 +163,25 @@ def test_what_can_not_be_decided_comes_again(run_bench: Callable[..., None]) -> 
     run_bench(test)
 
 
+def test_a_rotation_of_the_keys_is_not_noticed_and_costs_one_fetch(run_bench: Callable[..., None]) -> None:
+    async def test(bench: Any) -> None:
+        for _ in range(2):
+            live = await bench.phone.start_call(CallPlan(behaviour=(WaitAgent(60.0),)))
+            await asyncio.sleep(3.0)
+            assert len(bench.gateway.supervisor) == 1
+            live.hang_up()
+            assert [socket.close_code for socket in (await live.wait()).sockets] == [1000]
+            await asyncio.sleep(40.0)
+            bench.phone.keys.rotate()
+        for authority in ("acs", "entra"):
+            assert bench.count("gateway_key_fetches_total", keys=authority, result="ok") == 2
+        for door in ("events", "callbacks", "media"):
+            for kind in ("key_unknown", "undecided"):
+                assert bench.count("gateway_auth_failures_total", door=door, kind=kind) == 0
+
+    run_bench(test)
+
+
 def test_a_shared_secret_lets_in_beside_or_instead_of_a_token(run_bench: Callable[..., None], tmp_path: Any) -> None:
     (tmp_path / "secret").write_text(SECRET)
     gone = [{"eventType": "other"}]
