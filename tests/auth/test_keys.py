@@ -82,6 +82,7 @@ class Authority:
     def __init__(self, *kids: str) -> None:
         self.kids = list(kids)
         self.away = False
+        self.broken = False
         self.takes_s = 0.0
         self.document: bytes | None = None
         """instead of one with the keys"""
@@ -91,6 +92,8 @@ class Authority:
     async def fetch(self) -> bytes:
         self.asked_at.append(now())
         await asyncio.sleep(self.takes_s)
+        if self.broken:
+            raise RuntimeError("Session is closed")
         if self.away:
             raise AuthorityAwayError("nobody there")
         return document(*map(jwk, self.kids)) if self.document is None else self.document
@@ -205,6 +208,19 @@ async def test_a_fetch_that_fails_is_repeated_and_then_the_hour_begins_anew() ->
         await asyncio.sleep(2.0 + REFRESH_S)
         assert [round(at - start, 3) for at in authority.asked_at] == [0, 2880, 2881, 2883, 5763]
         assert await ask(keys, "known") == "found"
+
+
+@on_virtual_time
+async def test_a_fetch_that_breaks_in_a_way_nobody_thought_of_is_not_the_last_one() -> None:
+    authority = Authority("known")
+    async with loaded(authority) as keys:
+        authority.broken = True
+        assert await ask(keys, "new") == "undecided"
+        authority.broken = False
+        authority.kids.append("new")
+        await asyncio.sleep(2.0)
+        assert await ask(keys, "new") == "found"
+    assert authority.told == [True, False, True]
 
 
 @on_virtual_time
