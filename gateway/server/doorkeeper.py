@@ -18,13 +18,22 @@ from gateway.server.problems import bare_problem
 
 
 class QuietHandler(RequestHandler):
-    """Answers what is no HTTP like every other error, without repeating any of it; and remembers who is known."""
+    """Answers what is no HTTP like every other error, without repeating any of it; and says when it is gone."""
 
-    __slots__ = ("known",)
+    __slots__ = ("_on_lost",)
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
+    def __init__(self, server: web.Server, on_lost: Callable[[QuietHandler], None], **options: Any) -> None:
         super().__init__(server, **options)
-        self.known = False
+        self._on_lost = on_lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._force_close:
+            self.force_close()  # sent away before it was a connection, when there was nothing to close yet
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._on_lost(self)
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -48,9 +57,12 @@ class Doorkeeper:
         self._limit = limit
         self._handler_args: dict[str, Any] = {}
         self._server: web.Server | None = None
+        self._strangers: dict[RequestHandler, None] = {}
+        """in the order in which they came, from the moment their protocol is made: the loop takes a whole backlog in
+        one turn, long before the server counts any of it as a connection"""
 
     def __repr__(self) -> str:
-        return f"<Doorkeeper of {0 if self._server is None else len(self._server.connections)}>"
+        return f"<Doorkeeper of {len(self._strangers)} strangers>"
 
     def guard(self, server: web.Server, handler_args: dict[str, Any]) -> None:
         """Stand before this server; `handler_args` are those of its protocols."""
@@ -58,22 +70,20 @@ class Doorkeeper:
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        server = self._server
-        if server is None:
+        if self._server is None:
             raise RuntimeError("guard() comes first")
-        self._make_room(server)
-        return QuietHandler(server, loop=asyncio.get_running_loop(), **self._handler_args)
+        while len(self._strangers) >= self._limit:
+            longest = next(iter(self._strangers))
+            self._forget(longest)
+            self._on_evicted()
+            longest.force_close()
+        handler = QuietHandler(self._server, self._forget, loop=asyncio.get_running_loop(), **self._handler_args)
+        self._strangers[handler] = None
+        return handler
 
     def welcome(self, protocol: RequestHandler) -> None:
         """This connection has proved who it is; it stays known until it is closed."""
-        if isinstance(protocol, QuietHandler):
-            protocol.known = True
+        self._forget(protocol)
 
-    def _make_room(self, server: web.Server) -> None:
-        connections = server.connections
-        if len(connections) < self._limit:
-            return
-        strangers = [each for each in connections if not (isinstance(each, QuietHandler) and each.known)]
-        for longest in strangers[: len(strangers) - self._limit + 1]:
-            self._on_evicted()
-            longest.force_close()
+    def _forget(self, protocol: RequestHandler) -> None:
+        self._strangers.pop(protocol, None)
