@@ -410,6 +410,7 @@ HEADERS = [
         Case(f"crit {short(crit)}", Fault.MALFORMED, {"crit": crit})
         for crit in (["exp"], ["b64"], ["x-unknown"], [], None, "exp", True, {"exp": 1})
     ),
+    Case("crit and a kid that nobody has: no key is asked for", Fault.MALFORMED, {"crit": ["exp"], "kid": "x"}),
     Case("b64 false and crit", Fault.MALFORMED, {"b64": False, "crit": ["b64"]}),
     Case("b64 false without crit", Fault.MALFORMED, {"b64": False}),
     Case("a header of more than 1 KiB", Fault.OVERSIZE, {"x": "y" * 1024}),

@@ -375,6 +375,18 @@ async def test_not_more_than_128_keys_are_remembered_as_unknown() -> None:
 
 
 @on_virtual_time
+async def test_a_key_that_was_asked_for_again_is_remembered_as_if_for_the_first_time() -> None:
+    authority = Authority("known")
+    async with loaded(authority) as keys:
+        assert await ask(keys, "forged") == "refused"
+        await asyncio.sleep(UNKNOWN_S)
+        assert await ask(keys, "another") == "refused"
+        await asyncio.sleep(COOL_DOWN_S)
+        assert await ask(keys, "forged") == "refused"
+        assert list(keys._unknown) == ["another", "forged"]
+
+
+@on_virtual_time
 async def test_a_key_that_was_unknown_is_found_as_soon_as_any_fetch_brings_it() -> None:
     """A token may come before its key is published; that must not cost the 300 seconds."""
     authority = Authority("known")

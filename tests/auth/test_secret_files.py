@@ -54,6 +54,10 @@ def test_a_file_that_is_replaced_counts_from_the_next_look_on(tmp_path: Path, cl
     assert secrets.current() == [OLD.encode()], "files are looked at once a second and not for every request"
     clock.later()
     assert secrets.current() == [NEW.encode()]
+    written(tmp_path / "next", OLD, 2).replace(key)
+    assert secrets.current() == [NEW.encode()]
+    clock.later()
+    assert secrets.current() == [OLD.encode()]
 
 
 def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path, clock: Clock) -> None:

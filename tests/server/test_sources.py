@@ -150,3 +150,14 @@ def test_sources_are_remembered_up_to_a_bound_and_the_last_to_fail_are_those(mon
     assert sources.turned_away(request("192.0.2.1")) is None
     assert sources.turned_away(request("192.0.2.2")) is not None
     assert repr(sources) == "<Sources 100>"
+
+
+def test_a_source_that_fails_again_is_remembered_longer_than_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.server.sources.MAX_SOURCES", 2)
+    sources = Sources(1, Clock())
+    fail(sources, "192.0.2.1", times=FAILURES_PER_MINUTE - 1)
+    fail(sources, "192.0.2.2")
+    fail(sources, "192.0.2.1", times=1)
+    fail(sources, "192.0.2.3", times=1)
+    assert sources.turned_away(request("192.0.2.1")) is not None
+    assert sources.turned_away(request("192.0.2.2")) is None
