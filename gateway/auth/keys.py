@@ -145,9 +145,10 @@ class KeySet:
         try:
             keys = parse_keys(await self._fetch())
         except GatewayError as error:
-            self._failures += 1
-            self._observer.keys_fetched(self.name, ok=False)
-            log.warning("keys.fetch_failed", keys=self.name, cause=str(error), age_s=self.age_s())
+            self._failed(str(error))
+        except Exception:  # the edge of the task: without it one surprise would be the last fetch of this process
+            log.exception("keys.fetch_broken", keys=self.name)
+            self._failed("broken")
         else:
             self._failures = 0
             self._keys, self._loaded_at = keys, self._clock()
@@ -159,6 +160,11 @@ class KeySet:
             for decided in waiting:
                 if not decided.done():
                     decided.set_result(None)
+
+    def _failed(self, cause: str) -> None:
+        self._failures += 1
+        self._observer.keys_fetched(self.name, ok=False)
+        log.warning("keys.fetch_failed", keys=self.name, cause=cause, age_s=self.age_s())
 
     def _pause_s(self) -> float:
         if not self._failures:

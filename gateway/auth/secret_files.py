@@ -26,7 +26,7 @@ class SecretFiles:
         self._files = tuple(files)
         self._clock = clock
         self._next_look = clock() + LOOK_S
-        self._changed_ns = self._changes()
+        self._seen = self._changes()
         self._secrets = [read_shared_secret(file) for file in self._files]
 
     def __repr__(self) -> str:
@@ -42,14 +42,15 @@ class SecretFiles:
 
     def _look(self) -> None:
         try:
-            changed_ns = self._changes()
-            if changed_ns != self._changed_ns:
-                self._secrets, self._changed_ns = [read_shared_secret(file) for file in self._files], changed_ns
+            seen = self._changes()
+            if seen != self._seen:
+                self._secrets, self._seen = [read_shared_secret(file) for file in self._files], seen
         except (OSError, ValueError) as error:
             log.warning("secret.unreadable", cause=str(error))
 
-    def _changes(self) -> list[int]:
+    def _changes(self) -> list[tuple[int, ...]]:
+        """What tells each file from the one it replaced: its time alone does not where tools keep times."""
         try:
-            return [file.stat().st_mtime_ns for file in self._files]
+            return [(found.st_mtime_ns, found.st_ino, found.st_size) for found in map(Path.stat, self._files)]
         except OSError as error:
             raise ValueError(f"{error.filename} can not be read: {error.strerror}") from None

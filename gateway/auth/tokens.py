@@ -39,7 +39,7 @@ class TokenRules:
     lifetime_s: float
     """the longest time between `iat` and `exp`"""
     claims: tuple[tuple[tuple[str, ...], str], ...] = ()
-    """further claims: the first of these names that the token has must be this value"""
+    """further claims: the token has at least one of these names, and what it has of them is this value"""
     role: str | None = None
     """must be among `roles`"""
 
@@ -137,15 +137,21 @@ def _judge_times(claims: Claims, lifetime_s: float, wall_now: float) -> None:
 
 def _moment(claims: Claims, name: str) -> float:
     value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(Fault.MALFORMED)
-    return float(value)
+    try:
+        moment = float(value)
+    except OverflowError:
+        raise Refused(Fault.MALFORMED) from None
+    if not math.isfinite(moment):
+        raise Refused(Fault.MALFORMED)
+    return moment
 
 
 def _judge_claims(claims: Claims, rules: TokenRules) -> None:
     for names, wanted in rules.claims:
-        value = next((claims[name] for name in names if name in claims), None)
-        if not isinstance(value, str) or value.lower() != wanted.lower():
+        values = [claims[name] for name in names if name in claims]
+        if not values or not all(isinstance(value, str) and value.lower() == wanted.lower() for value in values):
             raise Refused(Fault.CLAIM)
     if rules.role is not None:
         roles = claims.get("roles")

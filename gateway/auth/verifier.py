@@ -56,7 +56,7 @@ class SecretVerifier:
             raise Refused(Fault.MISSING)
         if len(values) > 1:
             raise Refused(Fault.MALFORMED)
-        sent = hashlib.sha256(values[0].encode("utf-8", "surrogateescape")).digest()
+        sent = hashlib.sha256(values[0].encode("utf-8", "surrogatepass")).digest()
         matches = [hmac.compare_digest(sent, hashlib.sha256(secret).digest()) for secret in self._secrets.current()]
         if not any(matches):
             raise Refused(Fault.SECRET)

@@ -23,17 +23,25 @@ LOOK_S = 1.0
 
 
 class QuietHandler(RequestHandler):
-    """Answers what is no HTTP like every other error, without repeating any of it; and remembers what it is about."""
+    """Answers what is no HTTP like every other error, without repeating any of it; and says what becomes of it."""
 
-    __slots__ = ("busy", "idle_since", "known")
+    __slots__ = ("_on_lost", "busy", "idle_since")
 
-    def __init__(self, server: web.Server, now: float, **options: Any) -> None:
+    def __init__(self, server: web.Server, on_lost: Callable[[QuietHandler], None], now: float, **options: Any) -> None:
         super().__init__(server, **options)
-        self.known = False
-        """somebody who proved who he is"""
+        self._on_lost = on_lost
         self.busy = False
         """a request is being dealt with"""
         self.idle_since = now
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._force_close:
+            self.force_close()  # sent away before it was a connection, when there was nothing to close yet
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._on_lost(self)
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -69,9 +77,12 @@ class Doorkeeper:
         self._limit = limit
         self._handler_args: dict[str, Any] = {}
         self._server: web.Server | None = None
+        self._strangers: dict[RequestHandler, None] = {}
+        """in the order in which they came, from the moment their protocol is made: the loop takes a whole backlog in
+        one turn, long before the server counts any of it as a connection"""
 
     def __repr__(self) -> str:
-        return f"<Doorkeeper of {0 if self._server is None else len(self._server.connections)}>"
+        return f"<Doorkeeper of {len(self._strangers)} strangers>"
 
     def guard(self, server: web.Server, handler_args: dict[str, Any]) -> None:
         """Stand before this server; `handler_args` are those of its protocols."""
@@ -79,11 +90,17 @@ class Doorkeeper:
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        server = self._server
-        if server is None:
+        if self._server is None:
             raise RuntimeError("guard() comes first")
-        self._make_room(server)
-        return QuietHandler(server, self._clock(), loop=asyncio.get_running_loop(), **self._handler_args)
+        while len(self._strangers) >= self._limit:
+            longest = next(iter(self._strangers))
+            self._forget(longest)
+            self._on_evicted()
+            longest.force_close()
+        loop, now = asyncio.get_running_loop(), self._clock()
+        handler = QuietHandler(self._server, self._forget, now, loop=loop, **self._handler_args)
+        self._strangers[handler] = None
+        return handler
 
     async def run(self) -> None:
         """Send away who does not come to the point, until cancelled."""
@@ -108,14 +125,7 @@ class Doorkeeper:
 
     def welcome(self, protocol: RequestHandler) -> None:
         """This connection has proved who it is; it stays known until it is closed."""
-        if isinstance(protocol, QuietHandler):
-            protocol.known = True
+        self._forget(protocol)
 
-    def _make_room(self, server: web.Server) -> None:
-        connections = server.connections
-        if len(connections) < self._limit:
-            return
-        strangers = [each for each in connections if not (isinstance(each, QuietHandler) and each.known)]
-        for longest in strangers[: len(strangers) - self._limit + 1]:
-            self._on_evicted()
-            longest.force_close()
+    def _forget(self, protocol: RequestHandler) -> None:
+        self._strangers.pop(protocol, None)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.audio.pcm import Int16Array
@@ -43,6 +44,8 @@ PLAYER_RATE_HZ = 16_000
 """The network's player takes WAV files of 16-bit mono at 16 kHz only."""
 END_ALL_S = 5.0
 
+log = structlog.get_logger()
+
 
 class Gateway:
     """A running gateway; used by the command and by tests alike."""
@@ -58,6 +61,8 @@ class Gateway:
         self._clock = clock
         self._wall_clock = wall_clock
         self._stack = AsyncExitStack()
+        self.broken = False
+        """a part of the process has ended that all calls need; only a new process helps"""
         self._listening = False
         self._keys_ready: tuple[asyncio.Event, ...] = ()
         self.registry = CollectorRegistry()
@@ -77,12 +82,20 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """New calls are taken."""
-        return self._listening and all(ready.is_set() for ready in self._keys_ready)
+        return self._listening and not self.broken and all(ready.is_set() for ready in self._keys_ready)
 
     async def wait_ready(self) -> None:
         """After `start`."""
         for ready in self._keys_ready:
             await ready.wait()
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        """The ticker, the keys and their like run until they are cancelled, or something is wrong with us."""
+        if task.cancelled():
+            return
+        self.broken = True
+        self.telemetry.call_broken()
+        log.error("background.broken", part=task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:
         """Hang up what is live and leave nothing open."""
@@ -156,9 +169,10 @@ class Gateway:
         backgrounds += [(f"keys {keys.name}", keys.run()) for keys in key_sets.all]
         for name, background in backgrounds:
             task = asyncio.create_task(background, name=name)
+            task.add_done_callback(self._background_done)
             self._stack.push_async_callback(_cancelled, task)
         server = config.server
-        probes = make_probe_app(self.registry, lambda: self.ready)
+        probes = make_probe_app(self.registry, is_live=lambda: not self.broken, is_ready=lambda: self.ready)
         self.metrics_port = await listen(probes, server.metrics_host, server.metrics_port, friends, self._stack)
         self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
         self._keys_ready = tuple(keys.ready for keys in key_sets.all)

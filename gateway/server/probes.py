@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 READY = web.AppKey[Callable[[], bool]]("ready", Callable)  # type: ignore[arg-type]  # AppKey wants a class for its repr
+LIVE = web.AppKey[Callable[[], bool]]("live", Callable)  # type: ignore[arg-type]  # the same
 
 routes = web.RouteTableDef()
 
@@ -21,8 +22,10 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 @routes.get("/livez")
-async def live(_request: web.Request) -> web.Response:
-    """The event loop turns."""
+async def live(request: web.Request) -> web.Response:
+    """The event loop turns, and everything runs that all calls need."""
+    if not request.app[LIVE]():
+        return web.Response(status=503, text="broken\n")
     return web.Response(text="ok\n")
 
 
@@ -35,8 +38,11 @@ async def ready(request: web.Request) -> web.Response:
     return web.Response(text="ready\n")
 
 
-def make_probe_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
+def make_probe_app(
+    registry: CollectorRegistry, *, is_live: Callable[[], bool], is_ready: Callable[[], bool]
+) -> web.Application:
     app = web.Application()
+    app[LIVE] = is_live
     app[REGISTRY] = registry
     app[READY] = is_ready
     app.add_routes(routes)

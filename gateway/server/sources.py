@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from aiohttp import web
 from gateway.bounds import FAILURES_PER_MINUTE, MAX_SOURCES
 
 _PER_S = FAILURES_PER_MINUTE / 60.0
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+")
+"""Azure Application Gateway appends addresses with their port; RFC 7239 has IPv6 in brackets."""
 
 
 class Sources:
@@ -58,10 +61,14 @@ class Sources:
         hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         if len(hops) < self._trusted:
             return None
+        hop = hops[-self._trusted].strip()
+        with_port = _WITH_PORT.fullmatch(hop)
         try:
-            address = ipaddress.ip_address(hops[-self._trusted].strip())
+            address = ipaddress.ip_address(hop if with_port is None else with_port["v6"] or with_port["v4"])
         except ValueError:
             return None
         if isinstance(address, ipaddress.IPv6Address):
+            if address.ipv4_mapped is not None:
+                return str(address.ipv4_mapped)  # its network of 64 bits would hold all of IPv4
             return str(ipaddress.ip_network((address, 64), strict=False))
         return str(address)
