@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.calls.routing import route
 from gateway.capacity.ptu import PtuBudget, ptu_table
 from gateway.config import Deployment, GatewayConfig, PtuCapacity, json_schema, load
 from gateway.config.doors import EventGridConfig
@@ -18,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, metavar="FILE", help="the configuration to check (YAML)")
     what.add_argument("--schema", action="store_true", help="print the JSON Schema of configurations")
+    parser.add_argument("--route", metavar="NUMBER", help="say which line takes a call to this number, and why")
+    parser.add_argument("--caller", metavar="NUMBER", help="with --route: who calls; nobody named: withheld")
+    parser.add_argument("--at", type=_moment, metavar="TIME", help="with --route: when, such as 2026-12-24T17:30+01:00")
     parser.add_argument("--without-keys", action="store_true", help="do not read the key files")
 
 
@@ -33,8 +38,24 @@ def run(args: argparse.Namespace) -> int:
     config = load(args.config)
     if not args.without_keys:
         check_key_files(config)
+    if args.route is not None:
+        found = route(config.lines, args.route, args.caller, args.at or datetime.now(UTC))
+        answer = "is answered" if found.refusal is None else f"is refused ({found.refusal.value})"
+        sys.stdout.write(f"a call to {args.route} {answer}: {found.why}\n")
+        return 0
     sys.stdout.write("\n".join([*summary(config), f"{args.config}: good"]) + "\n")
     return 0
+
+
+def _moment(text: str) -> datetime:
+    """A time with a zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("should be written as 2026-12-24T17:30+01:00") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("needs a time zone, such as +01:00")
+    return moment
 
 
 def summary(config: GatewayConfig) -> Iterator[str]:
@@ -48,6 +69,9 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     for line in config.lines:
         numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
         yield f"line        {line.name}: {numbers}, answered by {line.agent}"
+        if line.hours is not None:
+            days = ", ".join(f"{day.value} {' '.join(spans)}" for day, spans in line.hours.open.items())
+            yield f"            open {days}, {line.hours.timezone}"
     for agent in config.agents:
         greeting = "greets" if agent.greeting else "waits for the caller"
         order = ", then ".join(agent.deployments)

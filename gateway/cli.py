@@ -67,6 +67,7 @@ COMMANDS = (
         """\
   gateway check --config gateway.yaml
   gateway check --config gateway.yaml --without-keys    on a machine that has no keys, such as CI
+  gateway check --config gateway.yaml --route +15555550100    which line takes such a call, and why
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(

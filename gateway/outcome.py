@@ -28,6 +28,8 @@ class Reason(StrEnum):
     STALE_EVENT = "stale_event"
     LOST_RACE = "lost_race"
     NO_LINE = "no_line"
+    AFTER_HOURS = "after_hours"
+    REJECTED_CALLER = "rejected_caller_limit"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_STALLED = "model_stalled"
     MODEL_RATE_LIMITED = "model_rate_limited"
@@ -47,6 +49,8 @@ _RESULT_OF = {
     Reason.STALE_EVENT: Result.IGNORED,
     Reason.LOST_RACE: Result.IGNORED,
     Reason.NO_LINE: Result.REFUSED,
+    Reason.AFTER_HOURS: Result.REFUSED,
+    Reason.REJECTED_CALLER: Result.REFUSED,
 }
 
 

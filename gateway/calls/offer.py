@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
@@ -18,6 +19,7 @@ from gateway.calls.briefing import call_settings
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
 from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
+from gateway.calls.routing import route
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
@@ -112,9 +114,11 @@ class Offers:
         age_s = parts.wall_clock() - call.event_time
         if age_s > self._deadlines.event_stale_s:
             return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
-        line = parts.config.line_for(call.called.phone_number)
-        if line is None:
-            return await self._reject(acs, call, Outcome(Reason.NO_LINE))
+        at = datetime.fromtimestamp(call.event_time, UTC)
+        found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at)
+        line = found.line
+        if line is None or found.refusal is not None:
+            return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
         agent, call_id = parts.config.agent(line.agent), parts.tickets.call_id(call.context)
         offer = Offer(call, line, agent, resource, acs, call_id)
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)

@@ -6,7 +6,8 @@
 Secrets are not in it, only the paths of the files that hold them (`gateway.config.secrets` reads those).
 """
 
-from gateway.config.agents import Agent, Deployment, Line, ModelFormat, PtuCapacity, VoiceLiveResource
+from gateway.config.agents import Agent, Deployment, ModelFormat, PtuCapacity, VoiceLiveResource
+from gateway.config.lines import Line
 from gateway.config.load import load, parse
 from gateway.config.network import (
     AcsConfig,

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInf
 
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
 from gateway.capacity.ptu import PtuBudget, TokenWeights, ptu_table
-from gateway.config.fields import ConfigPath, Language, Name, PhoneNumber, Section, Text, VoiceLiveUrl, tag_of
+from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.suggest import did_you_mean
 from gateway.config.voice import AzureSemanticVad, OpenAiVoice, Transcription, TurnDetection, Voice
 from gateway.profile import Profile
@@ -209,25 +209,3 @@ class Agent(Section):
     @property
     def wants_word_timestamps(self) -> bool:
         return self.word_timestamps and not isinstance(self.voice, OpenAiVoice)
-
-
-def _numbers_tag(value: Any) -> str:
-    return tag_of(value, text="any_number", other="listed_numbers")
-
-
-Numbers: TypeAlias = Annotated[
-    Annotated[Literal["*"], Tag("any_number")]
-    | Annotated[tuple[PhoneNumber, ...], Field(min_length=1), Tag("listed_numbers")],
-    Discriminator(_numbers_tag),
-]
-
-
-class Line(Section):
-    """Which agent answers which number."""
-
-    name: Name
-    """How logs call it."""
-    numbers: Numbers
-    """Called numbers in E.164 with the plus sign, in quotes; or "*" for every number that no other line has."""
-    agent: Name
-    """Which of `agents`."""

@@ -6,9 +6,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from gateway.config.agents import Agent, Deployment, Line, VoiceLiveResource
+from gateway.config.agents import Agent, Deployment, VoiceLiveResource
 from gateway.config.doors import EventGridConfig
 from gateway.config.fields import Section
+from gateway.config.lines import Line
 from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
 
 NamedT = TypeVar("NamedT", VoiceLiveResource, Deployment, Agent)
@@ -55,17 +56,6 @@ class GatewayConfig(Section):
     def deployments_of(self, agent: Agent) -> tuple[Deployment, ...]:
         """Best first."""
         return tuple(self.deployment(name) for name in agent.deployments)
-
-    def line_for(self, number: str | None) -> Line | None:
-        """The line that has this number (E.164), else the one that has every number, else None.
-
-        Args:
-            number: None where the called party is not a phone number.
-        """
-        for line in self.lines:
-            if line.numbers != "*" and number in line.numbers:
-                return line
-        return next((line for line in self.lines if line.numbers == "*"), None)
 
 
 def _named(items: tuple[NamedT, ...], name: str) -> NamedT:

@@ -14,22 +14,6 @@ from gateway.config import ModelFormat, PhoneFormat, json_schema, parse
 Changed = Callable[..., dict[str, Any]]
 
 
-def test_a_number_finds_its_line_and_every_other_call_the_rest(changed: Changed) -> None:
-    config = parse(changed())
-
-    for number, line in (("+15555550101", "main"), ("+15555550199", "rest"), ("8:acs:x", "rest"), (None, "rest")):
-        found = config.line_for(number)
-        assert found is not None
-        assert found.name == line
-
-
-def test_without_a_line_for_the_rest_a_number_may_have_none(changed: Changed, removed: object) -> None:
-    config = parse(changed("lines", 1, removed))
-
-    assert config.line_for("+15555550199") is None
-    assert config.line_for(None) is None
-
-
 def test_lookups_by_name(changed: Changed) -> None:
     config = parse(changed())
 

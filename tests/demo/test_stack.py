@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.calls.routing import route
 from gateway.config import parse
 from gateway.demo import stack as stack_module
 from gateway.demo.stack import CASCADE, NAIVE_MODEL, Rates, gateway_config, running
@@ -24,7 +26,8 @@ def test_the_configuration_is_a_valid_one(tmp_path: Path, rates: Rates) -> None:
     (tmp_path / "tickets.key").write_text("x" * 48)
     raw = gateway_config(rates, 18080, 19090, "http://127.0.0.1:18090", "ws://127.0.0.1:18091")
     config = parse(raw, tmp_path)
-    lines = [config.line_for(number) for number in (CASCADE_NUMBER, REALTIME_NUMBER)]
+    now = datetime.now(UTC)
+    lines = [route(config.lines, number, None, now).line for number in (CASCADE_NUMBER, REALTIME_NUMBER)]
     assert [line.name if line else None for line in lines] == ["cascade", "realtime"]
     assert config.acs.audio_format.audio.rate_hz == rates.phone_hz
     assert {deployment.output_format.audio.rate_hz for deployment in config.deployments} == {rates.model_hz}

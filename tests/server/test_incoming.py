@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
+from gateway.config.lines import Day
+from gateway.simulator.phone import CallPlan, WaitAgent
+
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "acs"
 PATH = "/events/incoming-call"
 VALIDATION = {"aeg-event-type": "SubscriptionValidation"}
-Run: TypeAlias = Callable[[Callable[[Any], Awaitable[None]]], None]
+Run: TypeAlias = Callable[..., None]
+
+
+NOT_TODAY = list(Day)[(datetime.now(UTC).weekday() + 3) % 7].value
 
 
 def call(bench: Any, *, age_s: float = 0.0, context: str = "context", **envelope: Any) -> dict[str, Any]:
@@ -115,3 +122,28 @@ def test_a_call_that_is_gone_is_dealt_with_and_its_copy_is_a_duplicate(run_bench
         assert bench.count("gateway_voice_live_dials_total", deployment="main", result="ready") == 1
 
     run_bench(test)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"block_callers": ["+1*"]}, "rejected_caller_limit"),
+        ({"hours": {"timezone": "UTC", "open": {NOT_TODAY: ["08:00-18:00"]}}}, "after_hours"),
+    ],
+)
+def test_a_line_that_does_not_take_a_call_lets_it_be_busy_and_dials_nobody(
+    run_bench: Run, line: dict[str, Any], reason: str
+) -> None:
+    def changed(document: dict[str, Any]) -> None:
+        document["lines"][0] |= line
+
+    async def test(bench: Any) -> None:
+        live = await bench.phone.start_call(CallPlan(behaviour=(WaitAgent(60.0),)))
+        record = await live.wait()
+        await asyncio.sleep(1.0)  # the network knows of the rejection before the gateway knows that it does
+        assert [note.path.rpartition(":")[2] for note in bench.phone.requests] == ["reject"]
+        assert record.sockets == ()
+        assert bench.count("gateway_calls_total", result="refused", reason=reason) == 1
+        assert bench.count("gateway_voice_live_dials_total", deployment="main", result="ready") == 0
+
+    run_bench(test, changed)
