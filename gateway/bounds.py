@@ -57,6 +57,8 @@ MIN_SECRET_BYTES = 32
 
 # --- media --------------------------------------------------------------------------------------------------------
 
+MAX_FRAME_BYTES = 19_200
+"""Audio of one phone frame, decoded: 400 ms at 24 kHz, twenty times the nominal frame."""
 MAX_MEDIA_MESSAGE_BYTES = 64 * 1024
 """A frame of 24 kHz is 1.5 kB; a larger message than this ends the socket with close code 1009."""
 MAX_PINGS_PER_S = 20
@@ -67,3 +69,16 @@ MAX_ATTACHES = 3
 """Media sockets of one call, one after the other."""
 SILENT_SOCKET_S = 0.5
 """A media socket that has delivered no frame for this long gives way to another."""
+
+# --- model --------------------------------------------------------------------------------------------------------
+
+MAX_MODEL_MESSAGE_BYTES = 4 * 1024 * 1024
+"""A larger one ends the model leg's socket."""
+MAX_MODEL_EVENT_BYTES = 1024 * 1024
+"""Larger events are dropped unparsed: the largest real one, half a second of audio, is a twentieth of it."""
+MAX_DELTA_BYTES = 512 * 1024
+"""One piece of model audio, decoded: about 11 s at 24 kHz."""
+MAX_WAITING_AUDIO_BYTES = 4 * 1024 * 1024
+"""Encoded audio held before the phone stream opens: a greeting is a hundredth of it."""
+MAX_ANSWER_BYTES = 1024 * 1024
+"""An HTTP answer of a peer that says how long it is; what they send is a hundredth of it."""

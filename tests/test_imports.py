@@ -10,10 +10,10 @@ import pytest
 GATEWAY = Path(__file__).parent.parent / "gateway"
 
 MAY_IMPORT = {
-    "audio": {"audio", "errors", "outcome"},
+    "audio": {"audio", "bounds", "errors", "outcome"},
     "wire": {"audio", "bounds", "errors", "outcome", "session", "wire"},
     "auth": {"auth", "bounds", "config", "errors"},
-    "session": {"audio", "errors", "outcome", "session"},
+    "session": {"audio", "bounds", "errors", "outcome", "session"},
     "capacity": {"capacity", "profile", "session"},
     "clips": {"audio", "clips"},
     "config": {"audio", "bounds", "capacity", "config", "errors", "profile"},

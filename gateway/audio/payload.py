@@ -6,12 +6,8 @@ import binascii
 
 import pybase64
 
+from gateway.bounds import MAX_FRAME_BYTES
 from gateway.errors import BadMessage
-
-MAX_FRAME_BYTES = 19_200
-"""Largest accepted phone frame: 400 ms at 24 kHz, twenty times the nominal frame."""
-MAX_DELTA_BYTES = 512 * 1024
-"""Largest accepted piece of model audio: about 11 s at 24 kHz."""
 
 
 def decode_payload(text: bytes, sample_bytes: int, max_bytes: int = MAX_FRAME_BYTES) -> bytes:

@@ -11,13 +11,12 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from azure.core.pipeline.transport import AioHttpTransport
 
+from gateway.bounds import MAX_ANSWER_BYTES, MAX_HEADER_BYTES
+
 FIRST_REDIRECT = 300
 LAST_REDIRECT = 399
 TIMEOUT = aiohttp.ClientTimeout(total=30.0, connect=5.0, sock_connect=3.0)
 """Of a request that has no deadline of its own; the callers' own deadlines are shorter."""
-MAX_LINE_BYTES = 8190
-MAX_ANSWER_BYTES = 1024 * 1024
-"""Of an answer that is read whole; what the peers send is a hundredth of it."""
 
 
 class RedirectRefused(aiohttp.ClientError):
@@ -62,8 +61,8 @@ def make_session(*, connection_limit: int = 0) -> aiohttp.ClientSession:
         auto_decompress=False,
         middlewares=(_guard,),
         timeout=TIMEOUT,
-        max_line_size=MAX_LINE_BYTES,
-        max_field_size=MAX_LINE_BYTES,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
         trust_env=False,
     )
 

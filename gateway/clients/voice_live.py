@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
+from gateway.bounds import MAX_MODEL_MESSAGE_BYTES
 from gateway.clients.credentials import HeaderSource
 from gateway.clients.http import RedirectRefused
 from gateway.errors import BadMessage, ModelUnavailable
@@ -31,7 +32,6 @@ from gateway.wire.voice_live_session import (
     session_update,
 )
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 10.0
 """aiohttp waits half of it for the pong, and any data postpones the ping: a half-open socket is seen in 15 s."""
 
@@ -177,7 +177,7 @@ async def _connect(http: aiohttp.ClientSession, target: ModelTarget) -> ModelSoc
             target.endpoint.rstrip("/") + PATH,
             params=query,
             headers=headers,
-            max_msg_size=MAX_MESSAGE_BYTES,
+            max_msg_size=MAX_MODEL_MESSAGE_BYTES,
             heartbeat=HEARTBEAT_S,
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
             compress=0,

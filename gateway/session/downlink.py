@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from gateway.audio.convert import Decoder
 from gateway.audio.heard import HeardLedger
 from gateway.audio.level import pcm_rms
-from gateway.audio.payload import MAX_DELTA_BYTES, decode_payload
+from gateway.audio.payload import decode_payload
 from gateway.audio.pcm import AudioFormat, Codec
 from gateway.audio.playout import Playout
+from gateway.bounds import MAX_DELTA_BYTES, MAX_WAITING_AUDIO_BYTES
 from gateway.session.effects import Effect, Fields, Note, PlayFrame
 from gateway.session.events import AudioDelta, AudioDone
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.transcript import ItemText
 
-MAX_WAITING_BYTES = 4 * 1024 * 1024
-"""Encoded audio held before the phone stream opens: a greeting is a hundredth of it."""
 CLIP_PREFIX = "clip:"
 """Items of our own; the service's ids never hold a colon."""
 LOOK_S = 0.1
@@ -196,7 +195,7 @@ class Downlink:
         if self._line is not None:
             self._append(self._line, delta)
             return True
-        if self._waiting_bytes + len(delta.payload) > MAX_WAITING_BYTES:
+        if self._waiting_bytes + len(delta.payload) > MAX_WAITING_AUDIO_BYTES:
             self.waiting_dropped += 1
             return False
         self._waiting_bytes += len(delta.payload)

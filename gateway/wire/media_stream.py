@@ -13,6 +13,7 @@ import msgspec
 import pybase64
 
 from gateway.audio.pcm import AudioFormat, Codec
+from gateway.bounds import MAX_FRAME_BYTES
 from gateway.errors import BadMessage
 from gateway.session.events import PhoneAudio, PhoneDigit, PhoneEvent, PhoneOpened
 
@@ -36,7 +37,6 @@ _DIGITS = {character: character for character in "0123456789*#"} | {
     "pound": "#",
     **{letter: letter.upper() for letter in "abcd"},
 }
-MAX_FRAME_BYTES = 19_200
 
 
 class MediaOther(msgspec.Struct, frozen=True, gc=False):

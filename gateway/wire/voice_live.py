@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 import orjson
 
+from gateway.bounds import MAX_MODEL_EVENT_BYTES
 from gateway.errors import BadMessage
 from gateway.session.effects import AppendAudio, CancelResponse, CreateResponse, ModelCommand, TruncateItem
 from gateway.session.events import (
@@ -38,9 +39,6 @@ from gateway.session.events import (
 from gateway.wire.strict_json import parse_json, table, text
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated, read_session
 
-MAX_EVENT_BYTES = 1024 * 1024
-"""Larger events are dropped unparsed: the largest real one, half a second of audio, is a twentieth of it."""
-
 _WORD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
 
 ServerEvent: TypeAlias = ModelEvent | SessionCreated | SessionUpdated
@@ -65,7 +63,7 @@ def decode(data: bytes) -> ServerEvent:
     Raises:
         BadMessage: kind `oversize`, `json`, `bounds`, `shape` or `base64`.
     """
-    if len(data) > MAX_EVENT_BYTES:
+    if len(data) > MAX_MODEL_EVENT_BYTES:
         raise BadMessage("oversize")
     try:
         delta = _delta_decoder.decode(data)
@@ -86,7 +84,7 @@ def decode(data: bytes) -> ServerEvent:
 
 def _decode_other(data: bytes) -> ServerEvent:
     # A session comes back with its instructions, which may be longer than other texts are allowed to be.
-    event = table(parse_json(data, max_text=MAX_EVENT_BYTES))
+    event = table(parse_json(data, max_text=MAX_MODEL_EVENT_BYTES))
     kind = event.get("type")
     if not isinstance(kind, str) or kind in _DELTAS:  # a delta comes here only with a field of a wrong type
         raise BadMessage("shape")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audio.payload import MAX_DELTA_BYTES, MAX_FRAME_BYTES, decode_payload, encode_payload
+from gateway.audio.payload import decode_payload, encode_payload
+from gateway.bounds import MAX_DELTA_BYTES, MAX_FRAME_BYTES
 from gateway.errors import BadMessage
 
 

@@ -22,8 +22,9 @@ import atheris  # type: ignore[import-untyped]  # by hand only, see above
 import msgspec
 
 with atheris.instrument_imports(include=["gateway"]):
-    from gateway.audio.payload import MAX_DELTA_BYTES, decode_payload
+    from gateway.audio.payload import decode_payload
     from gateway.audio.pcm import PCM16_16K
+    from gateway.bounds import MAX_DELTA_BYTES
     from gateway.errors import BadMessage
     from gateway.session.effects import TruncateItem
     from gateway.session.events import AudioDelta, PhoneAudio, ResponseDone

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bounds import MAX_MODEL_EVENT_BYTES
 from gateway.errors import BadMessage
 from gateway.session.effects import AppendAudio, CancelResponse, CreateResponse, ModelCommand, TruncateItem
 from gateway.session.events import (
@@ -23,7 +24,7 @@ from gateway.session.events import (
     Usage,
     WordTiming,
 )
-from gateway.wire.voice_live import KNOWN_UNUSED, MAX_EVENT_BYTES, ServerEvent, decode, encode
+from gateway.wire.voice_live import KNOWN_UNUSED, ServerEvent, decode, encode
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "voice_live"
@@ -199,7 +200,7 @@ def test_an_event_of_an_item_is_nothing_without_its_id(kind: str, fields: dict[s
         (b'{"type":"response.created"}', "shape"),
         (b'{"type":"response.done","response":[]}', "shape"),
         ('{"type":"response.audio.delta","item_id":"i","delta":"\u00e9"}'.encode(), "base64"),
-        (b" " * (MAX_EVENT_BYTES + 1), "oversize"),
+        (b" " * (MAX_MODEL_EVENT_BYTES + 1), "oversize"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_by_kind(message: bytes, kind: str) -> None:
