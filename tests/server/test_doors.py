@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -178,6 +179,38 @@ def test_a_rotation_of_the_keys_is_not_noticed_and_costs_one_fetch(run_bench: Ca
         for door in ("events", "callbacks", "media"):
             for kind in ("key_unknown", "undecided"):
                 assert bench.count("gateway_auth_failures_total", door=door, kind=kind) == 0
+
+    run_bench(test)
+
+
+def test_a_rotation_in_the_middle_of_forged_tokens_costs_a_call_one_repetition_and_not_the_call(
+    run_bench: Callable[..., None],
+) -> None:
+    """The worst moment: strangers have just made the gateway fetch the keys, and the authority takes a new one."""
+
+    async def test(bench: Any) -> None:
+        async def strangers() -> None:
+            for number in range(400):
+                token = STRANGERS.sign({"iss": "x", "number": number}, 300.0)
+                _, payload, signature = token.split(".")
+                header = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": f"forged-{number}"}).encode())
+                forged = f"{header.decode().rstrip('=')}.{payload}.{signature}"
+                headers = {"Authorization": f"Bearer {forged}"}
+                assert (await bench.ask("POST", EVENTS, json=[event(bench)], headers=headers))[0] in (401, 500)
+                await asyncio.sleep(0.1)
+
+        flood = asyncio.create_task(strangers())
+        await asyncio.sleep(8.5)
+        assert bench.count("gateway_key_fetches_total", keys="entra", result="ok") == 2
+        bench.phone.keys.rotate()
+        live = await bench.phone.start_call(CallPlan(behaviour=(WaitAgent(60.0),)))
+        await asyncio.sleep(14.0)
+        assert [attempt.status for attempt in live.call.delivery.attempts] == [500, 200]
+        assert len(bench.gateway.supervisor) == 1
+        await flood
+        assert bench.count("gateway_key_fetches_total", keys="entra", result="ok") == 5, "one in eight seconds"
+        live.hang_up()
+        assert [socket.close_code for socket in (await live.wait()).sockets] == [1000]
 
     run_bench(test)
 
