@@ -416,14 +416,35 @@ def test_a_ticket_that_brought_no_media_in_time_brings_none_any_more(run_bench: 
 def test_media_without_a_genuine_token_comes_in_where_that_is_only_logged(
     run_bench: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def adapted(document: dict[str, Any]) -> None:
+        document["acs"]["media_token"] = "log_only"  # noqa: S105 - a mode
+        document["server"]["trusted_proxies"] = 1
+
     async def test(bench: Any) -> None:
         live = await bench.phone.start_call(CallPlan(behaviour=(WaitAgent(60.0),)))
         await asyncio.sleep(3.0)
         ours = f"/media/{bench.ticket(Purpose.MEDIA, live.call.ids.context)}"
-        await statuses(bench, [("GET", ours, {"headers": UPGRADE}, 409), ("GET", "/media/v1.x.y", {}, 404)])
-        assert bench.count("gateway_auth_failures_total", door="media", kind="missing") == 1
+        proxied = {"headers": UPGRADE | {"X-Forwarded-For": "203.0.113.9"}}
+        await statuses(bench, [("GET", ours, proxied, 409)] * 30 + [("GET", "/media/v1.x.y", {}, 404)])
+        assert bench.count("gateway_auth_failures_total", door="media", kind="missing") == 30
         live.hang_up()
         await live.wait()
 
-    run_bench(test, changing("acs", media_token="log_only"))  # noqa: S106 - a mode
+    run_bench(test, adapted)
     assert "media.token_not_enforced" in capsys.readouterr().out
+
+
+def test_a_source_that_fails_again_and_again_is_held_off_where_sources_can_be_told_apart(
+    run_bench: Callable[..., None],
+) -> None:
+    async def test(bench: Any) -> None:
+        def from_source(address: str) -> dict[str, Any]:
+            return {"json": [event(bench)], "headers": {"X-Forwarded-For": f"198.51.100.1, {address}"}}
+
+        failing, other = from_source("203.0.113.9"), from_source("203.0.113.10")
+        await statuses(bench, [("POST", EVENTS, failing, 401)] * 20 + [("POST", EVENTS, failing, 429)] * 5)
+        await statuses(bench, [("POST", EVENTS, other, 401)])
+        await asyncio.sleep(4.0)
+        await statuses(bench, [("POST", EVENTS, failing, 401), ("POST", EVENTS, failing, 429)])
+
+    run_bench(test, changing("server", trusted_proxies=1))
