@@ -113,13 +113,13 @@ class FrameQueue:
         return self._choose(at_least_frames, may_change=may_change) is not None
 
     def take_next(self) -> tuple[bytes, str, int] | None:
-        """Take the next frame of the current item, if it has a whole one and is not over with it.
+        """Take the next frame of the current item, if it has a whole one and is not over after it.
 
         Returns:
             A frame, the item it belongs to, and how many whole frames are left of it.
         """
         current = self._current
-        if current is None or not current.frames or current.finished:
+        if current is None or len(current.frames) <= current.finished:
             return None
         self.samples -= self._frame_samples
         return current.frames.popleft(), current.name, len(current.frames)

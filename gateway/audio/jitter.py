@@ -121,6 +121,8 @@ class JitterBuffer(Generic[T]):
         """samples filled for a stall whose backlog may still come"""
         self._held: Timed[T] | None = None
         self._reorder_until = -math.inf
+        self._gap = (math.inf, math.inf)
+        """stamps that were skipped last: from, to"""
         self._earlier: float | None = None
         """stamp after a frame that came from an earlier time: what goes on from there was sent by a clock set back"""
         self._trust = Trust()
@@ -226,8 +228,13 @@ class JitterBuffer(Generic[T]):
         return [*out, *self._after_gap(frame, now)]
 
     def _behind(self, frame: Timed[T], now: float) -> list[Emit[T]]:
-        """A frame that was overtaken and comes too late to be put back, or the first of a clock that was set back."""
-        self._earlier = (frame.sent_at or 0.0) + frame.samples / self._rate_hz
+        """A frame that was overtaken and comes too late to be put back, or the first of a clock that was set back.
+
+        What was overtaken belongs where something was missing; a clock that was set back tells times once more.
+        """
+        sent_at = frame.sent_at or 0.0
+        if not self._gap[0] - HALF_FRAME_S < sent_at < self._gap[1]:
+            self._earlier = sent_at + frame.samples / self._rate_hz
         self.stats.reordered_frames += 1
         self._reorder_until = now + REORDER_S
         self.stats.late += frame.samples
@@ -240,7 +247,8 @@ class JitterBuffer(Generic[T]):
     def _after_gap(self, frame: Timed[T], now: float) -> list[Emit[T]]:
         """Pass a frame on, with what is missing before it."""
         out: list[Emit[T]] = []
-        gap_s = (frame.sent_at or 0.0) - (self._expected or 0.0)
+        self._gap = (self._expected or 0.0, frame.sent_at or 0.0)
+        gap_s = self._gap[1] - self._gap[0]
         if gap_s > MAX_GAP_S:
             self.stats.resyncs += 1
         elif gap_s >= HALF_FRAME_S:

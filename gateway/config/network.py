@@ -141,9 +141,7 @@ class Deadlines(Section):
     """
 
     event_stale_s: Seconds = 20.0
-    """An event older than this gets no model session any more: nobody would be there to hear it."""
-    event_dead_s: Seconds = 60.0
-    """An event older than this is acknowledged and counted, nothing else."""
+    """An event older than this is acknowledged and counted, and not answered: nobody would be there to hear it."""
     dial_total_s: Seconds = 3.0
     """All attempts to get a ready model session together: the phone rings meanwhile."""
     dial_each_s: Seconds = 1.5
@@ -168,7 +166,6 @@ class Deadlines(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         for shorter, longer in (
-            ("event_stale_s", "event_dead_s"),
             ("dial_each_s", "dial_total_s"),
             ("answer_try_s", "answer_total_s"),
             ("media_prompt_s", "media_restart_s"),

@@ -132,7 +132,9 @@ class Guard:
         try:
             await verifier.verify(request.headers.getall("Authorization", []))
         except Refused as error:
-            self._refuse(request, door, error.fault.value)
+            # Where tokens are only logged, whoever brings a wrong one is let in.
+            enforced = door is not Door.MEDIA or self._proofs.enforce_media_token
+            self._refuse(request, door, error.fault.value, held_against=enforced)
             raise problem(web.HTTPUnauthorized, headers=AUTHENTICATE) from None
         except Undecided as error:
             self._undecided(door, error)
@@ -161,10 +163,10 @@ class Guard:
         if retry_after_s is not None:
             raise problem(web.HTTPTooManyRequests, headers={"Retry-After": str(retry_after_s)})
 
-    def _refuse(self, request: web.Request, door: Door, fault: str) -> None:
+    def _refuse(self, request: web.Request, door: Door, fault: str, *, held_against: bool = True) -> None:
         self._telemetry.refused(door, fault)
-        if door is not Door.MEDIA or self._proofs.enforce_media_token:
-            self._sources.failed(request)  # where tokens are only logged, whoever brings a wrong one is let in
+        if held_against:
+            self._sources.failed(request)
         self._log("auth.refused", door, fault)
 
     def _undecided(self, door: Door, error: Undecided) -> None:

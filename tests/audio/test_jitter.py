@@ -129,6 +129,14 @@ def test_the_first_overtaken_frame_is_lost_and_the_next_is_put_back() -> None:
     assert_accounted_for(buffer.stats)
 
 
+def test_frames_that_were_overtaken_together_are_no_clock_that_was_set_back() -> None:
+    buffer = make()
+    out = feed(buffer, [0, 1, 4, 2, 3, 5, 6])
+    assert bodies(out) == [0, 1, 4, 5, 6]
+    assert (buffer.stats.late, buffer.stats.epochs) == (2 * FRAME, 0)
+    assert_accounted_for(buffer.stats)
+
+
 def test_the_window_closes_again() -> None:
     buffer = make()
     feed(buffer, [0, 1, 3, 2])
