@@ -22,10 +22,9 @@ import yaml
 
 from gateway.demo.sessions import read_sessions
 from gateway.demo.story import CASCADE_NUMBER, REALTIME_NUMBER
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.load.subject import Subject
 from gateway.simulator.phone import NetworkOptions, PhoneNetwork
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
-from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.voice_live import SessionRecord
 
@@ -116,7 +115,7 @@ async def running(folder: Path, rates: Rates, *, naive: bool, scripted: bool) ->
     """
     os.chmod(folder, 0o700)  # noqa: PTH101 - the folder holds keys
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    (folder / "twin.key").write_text(key, encoding="ascii")
+    (folder / KEY_FILE).write_text(key, encoding="ascii")
     (folder / "tickets.key").write_text(secrets.token_hex(48), encoding="ascii")
     with reserved_ports(4) as (port, metrics_port, naive_port, models_port):
         models_url = f"ws://127.0.0.1:{models_port}"
@@ -214,7 +213,7 @@ def _models(folder: Path, port: int, *, scripted: bool) -> Subject:
 
 def _naive(folder: Path, port: int, phone_url: str, models_url: str) -> Subject:
     arguments = ["-m", "gateway.demo.naive", "--port", str(port), "--acs-endpoint", phone_url]
-    arguments += ["--acs-key-file", str(folder / "twin.key"), "--voice-live", models_url]
+    arguments += ["--acs-key-file", str(folder / KEY_FILE), "--voice-live", models_url]
     return _Listening(
         name="naive bridge",
         arguments=[*arguments, "--profile", CASCADE, "--model", NAIVE_MODEL],
@@ -234,7 +233,7 @@ def gateway_config(rates: Rates, port: int, metrics_port: int, phone_url: str, m
         sections.append(
             {
                 "name": name,
-                "resource": "twin",
+                "resource": RESOURCE,
                 "profile": profile,
                 "model": name,
                 "input_format": model_format,
@@ -247,28 +246,13 @@ def gateway_config(rates: Rates, port: int, metrics_port: int, phone_url: str, m
         "voice": {"type": "azure-standard", "name": "en-US-AvaNeural"},
         "greeting": GREETING,
     }
-    return {
-        "version": 1,
-        "server": {
-            "public_url": f"http://127.0.0.1:{port}",
-            "host": "127.0.0.1",
-            "port": port,
-            "metrics_host": "127.0.0.1",
-            "metrics_port": metrics_port,
-            "ticket_key_file": "tickets.key",
-            "trace": {"directory": "traces", "include_transcripts": True},
-        },
-        "acs": {
-            "audio_format": f"pcm16_{rates.phone_hz // 1000}k",
-            "keys_url": f"{phone_url}/calling/keys",
-            "resources": [
-                {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
-            ],
-        },
-        "event_grid": {
-            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
-        },
-        "resources": [{"name": "twin", "endpoint": models_url, "key_file": "twin.key"}],
+    config = twin_sections(port, phone_url, models_url, metrics_port=metrics_port)
+    config["server"] |= {
+        "ticket_key_file": "tickets.key",
+        "trace": {"directory": "traces", "include_transcripts": True},
+    }
+    config["acs"]["audio_format"] = f"pcm16_{rates.phone_hz // 1000}k"
+    return config | {
         "deployments": sections,
         "agents": [agent | {"name": section["name"], "deployments": [section["name"]]} for section in sections],
         "lines": [

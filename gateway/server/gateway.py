@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from functools import cache
+from typing import Any
 
+import aiohttp
 import structlog
 from prometheus_client import CollectorRegistry
 
@@ -22,6 +24,7 @@ from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import Budget, CallAutomation
 from gateway.clients.credentials import Credentials
 from gateway.clients.http import make_session
+from gateway.clients.voice_live import ModelTarget
 from gateway.clips import load_clips
 from gateway.config import GatewayConfig
 from gateway.outcome import Outcome, Reason
@@ -104,79 +107,93 @@ class Gateway:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        config, clock = self._config, self._clock
-        phrases = _phrases(config.call.clip_language)
-        ticker = Ticker(clock, self.telemetry.ticker_late)
+        config, clock, server = self._config, self._clock, self._config.server
         acs_http, model_http, key_http, identity_http = (make_session() for _ in range(4))
         for session in (acs_http, model_http, key_http, identity_http):
             self._stack.push_async_callback(session.close)
         credentials = Credentials(identity_http, self._wall_clock)
         self._stack.push_async_callback(credentials.close)
-        budget = Budget(config.deadlines.answer_total_s, config.deadlines.answer_try_s)
-        acs = {
-            resource.topic.lower(): (
-                resource.name,
-                CallAutomation(resource.endpoint, credentials.for_call_automation(resource.key_file), acs_http, budget),
-            )
-            for resource in config.acs.resources
-        }
-        targets = {
-            deployment.name: model_target(
-                config, deployment, credentials.for_voice_live(config.resource(deployment.resource).key_file)
-            )
-            for deployment in config.deployments
-        }
         key = own_key(config)
         tickets = make_ticket_keys(config, key)
-        offers = Offers(
-            OfferParts(
-                config=config,
-                acs=acs,
-                models=ModelDesk(config, targets, model_http, self.telemetry, clock),
-                tickets=tickets,
-                claims=MemoryClaims(clock),
-                supervisor=self.supervisor,
-                ticker=ticker,
-                observer=self.telemetry,
-                phrases=phrases,
-                name_of=Pseudonyms(key).of,
-                clock=clock,
-                wall_clock=self._wall_clock,
-            )
-        )
         key_sets = make_key_sets(config, key_http, clock, self.telemetry)
         self.telemetry.watch_keys({keys.name: keys.age_s for keys in key_sets.all})
         strangers, friends = (Doorkeeper(self.telemetry.stranger_evicted, clock) for _ in range(2))
-        app = make_public_app(self.telemetry, strangers, clock, access_log=config.server.log.access)
-        app[OFFERS] = offers
-        app[SUPERVISOR] = self.supervisor
-        app[TELEMETRY] = self.telemetry
-        app[WALL_CLOCK] = self._wall_clock
-        app[HANDSHAKES] = Rate(HANDSHAKES_PER_MINUTE, clock)
-        app[SUBSCRIPTIONS] = frozenset(subscription_of(resource.topic) for resource in config.acs.resources)
-        app[GUARD] = Guard(
+        guard = Guard(
             make_proofs(config, key_sets, tickets, clock, self._wall_clock),
             self.telemetry,
             strangers,
-            Sources(config.server.trusted_proxies, clock),
+            Sources(server.trusted_proxies, clock),
             clock,
         )
-        app[CLIPS] = {
-            phrase.value: write_wav(samples, PLAYER_RATE_HZ) for phrase, samples in phrases(PLAYER_RATE_HZ).items()
-        }
-        backgrounds = [("ticker", ticker.run()), ("telemetry", self.telemetry.run())]
-        backgrounds += [("doorkeeper", strangers.run())]
-        backgrounds += [(f"keys {keys.name}", keys.run()) for keys in key_sets.all]
-        for name, background in backgrounds:
-            task = asyncio.create_task(background, name=name)
-            task.add_done_callback(self._background_done)
-            self._stack.push_async_callback(_cancelled, task)
-        server = config.server
+        phrases = _phrases(config.call.clip_language)
+        ticker = Ticker(clock, self.telemetry.ticker_late)
+        parts = OfferParts(
+            config=config,
+            acs=_call_automation(config, credentials, acs_http),
+            models=ModelDesk(config, _targets(config, credentials), model_http, self.telemetry, clock),
+            tickets=tickets,
+            claims=MemoryClaims(clock),
+            supervisor=self.supervisor,
+            ticker=ticker,
+            observer=self.telemetry,
+            phrases=phrases,
+            name_of=Pseudonyms(key).of,
+            clock=clock,
+            wall_clock=self._wall_clock,
+        )
+        app = make_public_app(self.telemetry, strangers, clock, access_log=server.log.access)
+        self._fill(app, Offers(parts), guard, phrases(PLAYER_RATE_HZ))
+        self._run_beside("ticker", ticker.run())
+        self._run_beside("telemetry", self.telemetry.run())
+        self._run_beside("doorkeeper", strangers.run())
+        for keys in key_sets.all:
+            self._run_beside(f"keys {keys.name}", keys.run())
         probes = make_probe_app(self.registry, is_live=lambda: not self.broken, is_ready=lambda: self.ready)
         self.metrics_port = await listen(probes, server.metrics_host, server.metrics_port, friends, self._stack)
         self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
         self._keys_ready = tuple(keys.ready for keys in key_sets.all)
         self._listening = True
+
+    def _fill(self, app: web.Application, offers: Offers, guard: Guard, phrases: Mapping[Phrase, Int16Array]) -> None:
+        """What the request handlers need."""
+        app[OFFERS] = offers
+        app[GUARD] = guard
+        app[SUPERVISOR] = self.supervisor
+        app[TELEMETRY] = self.telemetry
+        app[WALL_CLOCK] = self._wall_clock
+        app[HANDSHAKES] = Rate(HANDSHAKES_PER_MINUTE, self._clock)
+        app[SUBSCRIPTIONS] = frozenset(subscription_of(resource.topic) for resource in self._config.acs.resources)
+        app[CLIPS] = {phrase.value: write_wav(samples, PLAYER_RATE_HZ) for phrase, samples in phrases.items()}
+
+    def _run_beside(self, name: str, part: Coroutine[Any, Any, None]) -> None:
+        """A part that runs until the gateway stops."""
+        task = asyncio.create_task(part, name=name)
+        task.add_done_callback(self._background_done)
+        self._stack.push_async_callback(_cancelled, task)
+
+
+def _call_automation(
+    config: GatewayConfig, credentials: Credentials, http: aiohttp.ClientSession
+) -> dict[str, tuple[str, CallAutomation]]:
+    """By lower-cased topic: the name of the resource, and its client."""
+    budget = Budget(config.deadlines.answer_total_s, config.deadlines.answer_try_s)
+    return {
+        resource.topic.lower(): (
+            resource.name,
+            CallAutomation(resource.endpoint, credentials.for_call_automation(resource.key_file), http, budget),
+        )
+        for resource in config.acs.resources
+    }
+
+
+def _targets(config: GatewayConfig, credentials: Credentials) -> dict[str, ModelTarget]:
+    """Where the sessions of each deployment are dialled."""
+    return {
+        deployment.name: model_target(
+            config, deployment, credentials.for_voice_live(config.resource(deployment.resource).key_file)
+        )
+        for deployment in config.deployments
+    }
 
 
 def _phrases(language: str) -> Callable[[int], Mapping[Phrase, Int16Array]]:

@@ -37,9 +37,10 @@ from schemathesis.specs.openapi import checks as known_checks
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.phone import NetworkOptions, PhoneNetwork
 from gateway.simulator.phone.keys import CALLBACK_TOKEN_S, MEDIA_TOKEN_S, SigningKeys
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
+from gateway.simulator.phone.network import EVENT_AUDIENCE, TENANT
 from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.voice_live import VoiceLiveTwin
@@ -105,36 +106,14 @@ class Running:
 
 
 def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
-    (folder / "twin.key").write_text(KEY)
+    (folder / KEY_FILE).write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
-    keys_url = f"{phone_url}/calling/keys"
     voice = {"type": "azure-standard", "name": "en-US-AvaNeural"}
-    return {
-        "version": 1,
-        "server": {
-            "public_url": f"http://127.0.0.1:{port}",
-            "host": "127.0.0.1",
-            "port": port,
-            "metrics_host": "127.0.0.1",
-            "metrics_port": 0,
-            "ticket_key_file": "ticket.key",
-        },
-        "acs": {
-            "keys_url": keys_url,
-            "resources": [
-                {
-                    "name": "twin",
-                    "topic": TOPIC,
-                    "endpoint": phone_url,
-                    "key_file": "twin.key",
-                    "audience": RESOURCE_ID,
-                }
-            ],
-        },
-        "event_grid": {"entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": keys_url}},
-        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+    sections = twin_sections(port, phone_url, model_url)
+    sections["server"]["ticket_key_file"] = "ticket.key"
+    return sections | {
         "deployments": [
-            {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
+            {"name": "main", "resource": RESOURCE, "profile": "byom-azure-openai-chat-completion", "model": "m"}
         ],
         "agents": [{"name": "support", "instructions": "Help.", "voice": voice, "deployments": ["main"]}],
         "lines": [{"name": "main", "numbers": [NUMBER], "agent": "support"}],

@@ -16,8 +16,9 @@ import pytest
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.phone import CallPlan, HangUp, PhoneNetwork, PhoneSwitches, WaitAgent
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT, LiveCall
+from gateway.simulator.phone.network import EVENT_AUDIENCE, TENANT, LiveCall
 from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
@@ -127,10 +128,8 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def configuration(setup: Setup, folder: Path, port: int, network: tuple[str, str], model_url: str) -> dict[str, Any]:
-    """`network`: where Call Automation and its keys are."""
-    phone_url, keys_url = network
-    (folder / "twin.key").write_text(KEY)
+def configuration(setup: Setup, folder: Path, port: int, phone: PhoneNetwork, model_url: str) -> dict[str, Any]:
+    (folder / KEY_FILE).write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
     agent = {
         "name": "support",
@@ -139,28 +138,12 @@ def configuration(setup: Setup, folder: Path, port: int, network: tuple[str, str
         "greeting": "Hello, you have reached Northwind Support. How can I help you?",
         "deployments": ["main"],
     }
-    resource = {
-        "name": "twin",
-        "topic": setup.topic,
-        "endpoint": phone_url,
-        "key_file": "twin.key",
-        "audience": RESOURCE_ID,
-    }
-    return {
-        "version": 1,
-        "server": {
-            "public_url": f"http://127.0.0.1:{port}",
-            "host": "127.0.0.1",
-            "port": port,
-            "metrics_host": "127.0.0.1",
-            "metrics_port": 0,
-            "ticket_key_file": "ticket.key",
-        },
-        "acs": {"keys_url": keys_url, "resources": [resource]},
-        "event_grid": {"entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": keys_url}},
-        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+    sections = twin_sections(port, phone.endpoint, model_url)
+    sections["server"]["ticket_key_file"] = "ticket.key"
+    sections["acs"]["resources"][0]["topic"] = setup.topic
+    return sections | {
         "deployments": [
-            {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
+            {"name": "main", "resource": RESOURCE, "profile": "byom-azure-openai-chat-completion", "model": "m"}
         ],
         "agents": [agent],
         "lines": [{"name": "main", "numbers": [LINE], "agent": "support"}],
@@ -196,7 +179,8 @@ async def rig_for(setup: Setup, folder: Path) -> AsyncIterator[Rig]:
         endpoint = await running.enter_async_context(silent_server()) if setup.mute_network else phone.endpoint
         gateways = []
         for port in ports:
-            raw = configuration(setup, folder, port, (endpoint, phone.keys_url), twin.url)
+            raw = configuration(setup, folder, port, phone, twin.url)
+            raw["acs"]["resources"][0]["endpoint"] = endpoint
             gateway = Gateway(parse(raw, folder), clock=clock, wall_clock=phone.options.wall)
             await gateway.start()
             await gateway.wait_ready()

@@ -16,19 +16,15 @@ import pytest
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.phone import CallPlan, NetworkOptions, PhoneNetwork
 from gateway.simulator.phone.keys import SigningKeys
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
 from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import SessionRecord, TwinOptions, VoiceLiveTwin
 from gateway.wire.ticket import TicketKeys
 
-TOPIC = (
-    "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/phone-twin/providers/"
-    "microsoft.communication/communicationservices/phone-twin"
-)
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
 TICKET_KEY = b"t" * 32
 GREETING = "Hello, you have reached Northwind Support. How can I help you?"
@@ -85,7 +81,7 @@ def network_options() -> NetworkOptions:
 
 
 def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
-    (folder / "twin.key").write_text(KEY)
+    (folder / KEY_FILE).write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
     agent = {
         "name": "support",
@@ -94,34 +90,23 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
         "greeting": GREETING,
         "deployments": ["main"],
     }
-    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
     deployment = {
         "name": "main",
-        "resource": "twin",
+        "resource": RESOURCE,
         "profile": setup.profile,
         "model": "twin-model",
         "input_format": setup.model_input,
         "output_format": setup.model_output,
         "capacity": {"ptu_units": 50, "ptu_model": "gpt-4.1"},
     }
-    server = {
-        "public_url": f"http://127.0.0.1:{port}",
-        "host": "127.0.0.1",
-        "port": port,
-        "metrics_host": "127.0.0.1",
-        "metrics_port": 0,
+    sections = twin_sections(port, phone_url, model_url)
+    sections["server"] |= {
         "ticket_key_file": "ticket.key",
         "trace": {"directory": "traces", "include_transcripts": True},
+        **setup.server,
     }
-    return {
-        "version": 1,
-        "server": server | setup.server,
-        "acs": {"audio_format": setup.phone_format, "keys_url": f"{phone_url}/calling/keys", "resources": [resource]}
-        | setup.acs,
-        "event_grid": {
-            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
-        },
-        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+    sections["acs"] |= {"audio_format": setup.phone_format, **setup.acs}
+    return sections | {
         "deployments": [deployment],
         "agents": [agent | setup.agent],
         "lines": [{"name": "main", "numbers": "*", "agent": "support"}],

@@ -16,18 +16,16 @@ import pytest
 
 from gateway.config import parse
 from gateway.server.gateway import Gateway
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.phone import NetworkOptions, PhoneNetwork
 from gateway.simulator.phone.keys import CALLBACK_TOKEN_S, MEDIA_TOKEN_S, SigningKeys
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
+from gateway.simulator.phone.network import EVENT_AUDIENCE, TENANT
+from gateway.simulator.phone.shapes import TOPIC
 from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import VoiceLiveTwin
 from gateway.wire.ticket import Purpose, Subject, TicketKeys
 
-TOPIC = (
-    "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/phone-twin/providers/"
-    "microsoft.communication/communicationservices/phone-twin"
-)
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
 TICKET_KEY = b"t" * 32
 LONGEST_CONNECTION_S = 60.0
@@ -119,26 +117,13 @@ def options() -> NetworkOptions:
 
 
 def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
-    (folder / "twin.key").write_text(KEY)
+    (folder / KEY_FILE).write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
-    resource = {"name": "twin", "topic": TOPIC, "endpoint": phone_url, "key_file": "twin.key", "audience": RESOURCE_ID}
-    return {
-        "version": 1,
-        "server": {
-            "public_url": f"http://127.0.0.1:{port}",
-            "host": "127.0.0.1",
-            "port": port,
-            "metrics_host": "127.0.0.1",
-            "metrics_port": 0,
-            "ticket_key_file": "ticket.key",
-        },
-        "acs": {"keys_url": f"{phone_url}/calling/keys", "resources": [resource]},
-        "event_grid": {
-            "entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": f"{phone_url}/calling/keys"}
-        },
-        "resources": [{"name": "twin", "endpoint": model_url, "key_file": "twin.key"}],
+    sections = twin_sections(port, phone_url, model_url)
+    sections["server"]["ticket_key_file"] = "ticket.key"
+    return sections | {
         "deployments": [
-            {"name": "main", "resource": "twin", "profile": "byom-azure-openai-chat-completion", "model": "m"}
+            {"name": "main", "resource": RESOURCE, "profile": "byom-azure-openai-chat-completion", "model": "m"}
         ],
         "agents": [
             {

@@ -18,9 +18,8 @@ import aiohttp
 import yaml
 
 from gateway.audio.pcm import PCM16_16K, AudioFormat
+from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.load.plan import LoadPlan
-from gateway.simulator.phone.network import EVENT_AUDIENCE, RESOURCE_ID, TENANT
-from gateway.simulator.phone.shapes import TOPIC
 
 START_S = 30.0
 STOP_S = 15.0
@@ -136,8 +135,7 @@ def gateway_subject(
         ports: for calls and for metrics.
     """
     port, metrics_port = ports
-    (directory / "acs.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
-    (directory / "voice-live.key").write_text(secrets.token_hex(16), encoding="ascii")
+    (directory / KEY_FILE).write_text(base64.b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
     config = merged(gateway_config(plan, far, port, metrics_port), extra)
     config_file = directory / "gateway.yaml"
     config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -176,40 +174,13 @@ def floor_subject(plan: LoadPlan, far: FarSides, directory: Path, port: int) -> 
 
 def gateway_config(plan: LoadPlan, far: FarSides, port: int, metrics_port: int) -> dict[str, Any]:
     """Product defaults, but for addresses, formats and quotas."""
-    return {
-        "version": 1,
-        "server": {
-            "public_url": f"http://127.0.0.1:{port}",
-            "host": "127.0.0.1",
-            "port": port,
-            "metrics_host": "127.0.0.1",
-            "metrics_port": metrics_port,
-        },
-        "acs": {
-            "audio_format": "pcm16_16k" if plan.phone == PCM16_16K else "pcm16_24k",
-            "keys_url": f"{far.call_automation}/calling/keys",
-            "resources": [
-                {
-                    "name": "load",
-                    "topic": TOPIC,
-                    "endpoint": far.call_automation,
-                    "key_file": "acs.key",
-                    "audience": RESOURCE_ID,
-                }
-            ],
-        },
-        "event_grid": {
-            "entra": {
-                "tenant_id": TENANT,
-                "audience": EVENT_AUDIENCE,
-                "keys_url": f"{far.call_automation}/calling/keys",
-            }
-        },
-        "resources": [{"name": "load", "endpoint": far.voice_live, "key_file": "voice-live.key"}],
+    sections = twin_sections(port, far.call_automation, far.voice_live, metrics_port=metrics_port)
+    sections["acs"]["audio_format"] = "pcm16_16k" if plan.phone == PCM16_16K else "pcm16_24k"
+    return sections | {
         "deployments": [
             {
                 "name": "load",
-                "resource": "load",
+                "resource": RESOURCE,
                 "profile": "byom-azure-openai-chat-completion",
                 "model": "load",
                 "input_format": _model_format(plan.model),
