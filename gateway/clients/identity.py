@@ -128,6 +128,8 @@ class Identity:
 
 # --- what went wrong ----------------------------------------------------------------------------------------------
 
+# Sources: the error texts themselves, as users of azure-workload-identity and Azure/login report them, and Microsoft's
+# list of authentication and authorization error codes.
 _CODE = re.compile(r"AADSTS[0-9]{5,7}")
 _REMEDIES: Final[dict[str, str]] = {
     "AADSTS700211": "no federated credential has this cluster's OIDC issuer: compare it with `az aks show "
@@ -135,6 +137,7 @@ _REMEDIES: Final[dict[str, str]] = {
     "AADSTS700212": "no federated credential has this token's audience: it should be api://AzureADTokenExchange",
     "AADSTS700213": "no federated credential has this service account: its subject should be "
     "system:serviceaccount:<namespace>:<service account>",
+    "AADSTS7002138": "the federated credential's subject differs from the service account's in upper or lower case",
     "AADSTS70021": "no federated credential matches issuer, subject and audience of this service account's token",
     "AADSTS700016": "AZURE_CLIENT_ID is no application of the tenant AZURE_TENANT_ID",
     "AADSTS90002": "AZURE_TENANT_ID is no tenant",

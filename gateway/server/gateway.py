@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import structlog
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway.audio.pcm import Int16Array

@@ -98,6 +98,7 @@ async def test_an_identity_endpoint_that_hangs_is_given_up(monkeypatch: pytest.M
         ("", {"AZURE_FEDERATED_TOKEN_FILE": "/t"}, "AZURE_CLIENT_ID, AZURE_TENANT_ID is not set"),
         ("WorkloadIdentityCredential: AADSTS700213: No matching ...", WORKLOAD, "system:serviceaccount"),
         ("AADSTS700211: No matching federated identity record ...", WORKLOAD, "oidcIssuerProfile"),
+        ("AADSTS7002138: ... matches with case-insensitive comparison ...", WORKLOAD, "upper or lower case"),
         ("AADSTS999999: new", WORKLOAD, "(AADSTS999999)"),
         ("AADSTS7000215: Invalid client secret", {"AZURE_CLIENT_SECRET": "canary"}, "AZURE_CLIENT_SECRET is wrong"),
         ("ManagedIdentityCredential: Identity not found", {}, "managed identity failed"),
