@@ -45,6 +45,13 @@ class _Waiting:
         self.frames.extend([data[begin : begin + frame_bytes] for begin in range(0, whole, frame_bytes)])
         self.rest = data[whole:]
 
+    def put_back(self, data: bytes, frame_bytes: int) -> None:
+        """Audio that comes before all that waits; the frames are cut anew, from its beginning."""
+        data += b"".join(self.frames) + self.rest
+        self.frames.clear()
+        self.rest = b""
+        self.push(data, frame_bytes)
+
     def count_bytes(self, frame_bytes: int) -> int:
         return len(self.frames) * frame_bytes + len(self.rest)
 
@@ -86,6 +93,21 @@ class FrameQueue:
         waiting.push(samples.astype(_WIRE_PCM, copy=False).tobytes(), self._frame_bytes)
         self.samples += len(samples)
         return True
+
+    def put_back(self, item: str, pcm: bytes, *, finished: bool) -> None:
+        """Queue audio again that was taken: it comes first, whatever else waits.
+
+        Args:
+            item: whose audio it is.
+            pcm: whole samples as they were taken, padding excluded.
+            finished: the item gets no more audio; asked only where nothing of it waits.
+        """
+        waiting = self._items.pop(item, None) or _Waiting(item)
+        waiting.finished = waiting.finished or finished
+        waiting.put_back(pcm, self._frame_bytes)
+        self._items = {item: waiting, **self._items}
+        self._current = waiting
+        self.samples += len(pcm) // SAMPLE_BYTES
 
     def finish(self, item: str) -> None:
         """The item gets no more audio; its rest may be padded."""

@@ -268,6 +268,25 @@ class HeardLedger:
         self._network_holds = False
         return unplayed
 
+    def unsend(self, item: str, samples: int, now: float) -> None:
+        """The last samples sent of an item are queued again, because they will be sent once more.
+
+        Those among them that were played count as not played: whoever hears them again hears them in their place.
+        Only after `restart`, which has taken the unplayed ones out of the account.
+        """
+        account = self._accounts[item]
+        account.sent -= samples
+        over = account.playable() - account.sent
+        while over > 0 and account.runs:
+            run = account.runs[-1]
+            taken = min(over, run.samples)
+            run.end -= taken
+            over -= taken
+            if not run.samples:
+                account.runs.pop()
+        account.heard_before -= max(0, over)
+        self._sound_until = min(self._sound_until, now)
+
     def forget(self, item: str) -> None:
         """Nobody asks about the item any more; audio appended later would be a new item's.
 

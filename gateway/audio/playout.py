@@ -8,12 +8,13 @@ ran dry the sound starts anew: after a stall of our own that is a *resync*, with
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from msgspec import Struct
 
-from gateway.audio.frame_queue import FrameQueue
+from gateway.audio.frame_queue import SAMPLE_BYTES, FrameQueue
 from gateway.audio.heard import HeardLedger
 from gateway.audio.lead import LeadController
 from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND, Int16Array
@@ -28,6 +29,8 @@ TOLERANCE_S = FRAME_S / 2
 """How far the lead may be off its target before a tick sends no frame, or two: ticks are never exact."""
 MAX_QUEUE_SAMPLES = 120 * 24_000
 """Two minutes at 24 kHz, 5.5 MiB."""
+MAX_REWIND_S = 1.0
+"""How much audio that was sent can be queued again; the lead and a word fit into it."""
 _ROUNDING_S = 1e-7
 
 
@@ -53,6 +56,16 @@ class Stopped:
     """the network may still hold audio of ours"""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an interruption that may turn out to be none has stopped."""
+
+    anything: bool
+    """there is something to go on with"""
+    needs_stop: bool
+    """the network may still hold audio of ours"""
+
+
 @dataclass(slots=True)
 class PlayoutStats:
     """Counts since the start. Appended = taken + refused + late; taken = sent + stopped + dropped + still queued."""
@@ -69,6 +82,8 @@ class PlayoutStats:
     samples_dropped: int = 0
     samples_unplayed: int = 0
     """sent, and lost by a stop or with the stream"""
+    samples_repeated: int = 0
+    """sent, and queued again by a hold; not among the sent ones any more"""
     underruns: int = 0
     resyncs: int = 0
 
@@ -111,6 +126,10 @@ class Playout:
         self._frames_left = False
         """frames were there for that moment"""
         self._rebuffering = False
+        self._recent: deque[tuple[bytes, str, int]] = deque(maxlen=round(MAX_REWIND_S * FRAMES_PER_SECOND))
+        """the newest frames sent of items, each with its item and its samples without padding"""
+        self.held = False
+        """nothing is sent until `resume` or `stop`"""
 
     def __repr__(self) -> str:
         return f"<Playout queued={self.queued_s * 1000:.0f}ms lead={self.lead.target_s * 1000:.0f}ms>"
@@ -171,6 +190,8 @@ class Playout:
 
     def stop(self, now: float) -> Stopped:
         """Barge-in: nothing that is queued will be sent, and what the far end holds will not be played."""
+        self.held = False
+        self._recent.clear()
         needs_stop = self.ledger.network_may_hold(now)
         cut = self.ledger.stop(now)
         self._queue.clear()
@@ -180,12 +201,53 @@ class Playout:
         self.stats.samples_unplayed += unplayed
         return Stopped(unsent, unplayed, tuple(each.item for each in cut), needs_stop)
 
+    def hold(self, now: float, rewind_s: float = 0.0) -> Held:
+        """Stop like `stop`, but keep everything: `resume` goes on where the far end was, `stop` gives it up.
+
+        What the far end had not played is queued again, and so is the last `rewind_s` of what it had played of the
+        item that was cut, up to MAX_REWIND_S in all: a word that was broken off is then said once more from its
+        beginning.
+        """
+        needs_stop = self.ledger.network_may_hold(now)
+        playing = self.ledger.playing(now)
+        lost = self.ledger.restart(now)
+        if playing is not None:
+            lost[playing] = lost.get(playing, 0) + min(
+                round(rewind_s * self._rate_hz), self.ledger.played(playing, now)
+            )
+        for pcm, item in self._taken_back(lost):
+            samples = len(pcm) // SAMPLE_BYTES
+            self.ledger.unsend(item, samples, now)
+            self._queue.put_back(item, pcm, finished=not self.ledger.accepts(item))
+            self.stats.samples_sent -= samples
+            self.stats.samples_repeated += samples
+        self._recent.clear()
+        self._due_at = None
+        self._rebuffering = False
+        self.held = True
+        return Held(self._queue.samples > 0, needs_stop)
+
+    def resume(self) -> None:
+        """Go on after a hold."""
+        self.held = False
+
+    def _taken_back(self, samples: dict[str, int]) -> list[tuple[bytes, str]]:
+        """The last so many samples sent of each item, the item that was sent last first."""
+        parts: dict[str, list[bytes]] = {}
+        left = dict(samples)
+        for pcm, item, real in reversed(self._recent):
+            wanted = min(left.get(item, 0), real)
+            if wanted > 0:
+                left[item] -= wanted
+                parts.setdefault(item, []).append(pcm[(real - wanted) * SAMPLE_BYTES : real * SAMPLE_BYTES])
+        return [(b"".join(reversed(pieces)), item) for item, pieces in parts.items()]
+
     # --- frames out -----------------------------------------------------------------------------------------------
 
     def frames_due(self, now: float) -> list[Frame]:
         """Take the frames to send now, which count as sent."""
         frames: list[Frame] = []
-        if self._sound_from is None:
+        if self._sound_from is None or self.held:
             return frames
         if self._lead_in_frames:
             self._send_lead_in(now, frames)
@@ -199,7 +261,7 @@ class Playout:
 
     def next_due(self, now: float) -> float | None:
         """When `frames_due` has something to send next, perhaps already; None: when more audio comes."""
-        if self._sound_from is None:
+        if self._sound_from is None or self.held:
             return None
         lead_s = self.lead_s(now)
         if self._lead_in_frames:
@@ -231,6 +293,7 @@ class Playout:
             samples = self._frame_samples
             self.ledger.send(item, samples, samples, now)
             frames.append(Frame(pcm, item))
+            self._recent.append((pcm, item, samples))
             self.stats.samples_sent += samples
             self.lead.observe(now - due_at, now)
             self._frames_left = left > 0
@@ -263,6 +326,7 @@ class Playout:
                 self._due_at = None
             self.ledger.send(item, samples, self._frame_samples, now)
             frames.append(Frame(pcm, item))
+            self._recent.append((pcm, item, samples))
             self.stats.samples_sent += samples
             self.stats.samples_padded += self._frame_samples - samples
             dry = self._rebuffering = False

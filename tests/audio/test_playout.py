@@ -545,6 +545,121 @@ def test_an_item_that_was_played_is_not_cut() -> None:
     assert playout.stop(START + 0.1).items == ()
 
 
+# --- holding ----------------------------------------------------------------------------------------------------------
+
+
+class FarEnd:
+    """A network that plays what it is sent in real time and forgets the rest at a stop."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, bytes]] = []
+        self._free_at = 0.0
+
+    def take(self, moment: float, frame: Frame) -> None:
+        begin = max(moment, self._free_at)
+        self._waiting.append((begin, frame.pcm))
+        self._free_at = begin + TICK_S
+
+    def played(self, until: float) -> bytes:
+        """Samples whose time has come."""
+        return b"".join(pcm[: 2 * max(0, round((until - begin) * RATE_HZ))] for begin, pcm in self._waiting)
+
+    def stop(self, now: float) -> None:
+        self._waiting = [
+            (begin, pcm[: 2 * max(0, round((now - begin) * RATE_HZ))]) for begin, pcm in self._waiting if begin < now
+        ]
+        self._free_at = now
+
+
+@settings(max_examples=150)
+@given(
+    lengths=st.lists(st.integers(1, 40 * FRAME), min_size=1, max_size=3),
+    holds=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 40)), max_size=4),
+)
+def test_whatever_is_held_and_resumed_the_far_end_plays_every_sample_once(
+    lengths: list[int], holds: list[tuple[int, int]]
+) -> None:
+    playout, far_end, now, sound = opened(), FarEnd(), START, []
+    for number, length in enumerate(lengths):
+        samples = ramp(length, 7000 * number)
+        sound.append(samples)
+        playout.append(str(number), samples)
+        playout.finish(str(number))
+    for ticks, pause in [*holds, (300, 0)]:
+        for _ in range(ticks):
+            for frame in playout.frames_due(now):
+                far_end.take(now, frame)
+            now += TICK_S
+        playout.hold(now)
+        far_end.stop(now)
+        now += pause * TICK_S
+        assert playout.frames_due(now) == []
+        playout.resume()
+    heard = np.frombuffer(far_end.played(now), "<i2")
+    assert np.array_equal(heard[heard != 0], np.concatenate(sound))
+    for number, length in enumerate(lengths):
+        assert playout.ledger.played(str(number), now) == length
+        assert playout.ledger.fully_played(str(number), now)
+    assert playout.stats.samples_sent == playout.stats.samples_taken == sum(lengths)
+
+
+def test_a_word_that_was_broken_off_is_said_again_from_its_beginning() -> None:
+    playout = opened()
+    playout.append("a", frames(50))
+    sent = pcm([frame for _, frame in tick(playout, START, START + 0.4)])
+    before = playout.ledger.played("a", START + 0.4)
+    held = playout.hold(START + 0.4, rewind_s=0.1)
+    assert held.anything
+    assert held.needs_stop
+    assert playout.ledger.played("a", START + 0.4) == before - round(0.1 * RATE_HZ)
+    playout.resume()
+    again = pcm(playout.frames_due(START + 0.4))
+    begin = 2 * (before - round(0.1 * RATE_HZ))
+    assert again[:200] == sent[begin : begin + 200]
+
+
+def test_a_rewind_never_goes_back_before_the_item() -> None:
+    playout = opened()
+    playout.append("a", frames(50))
+    tick(playout, START, START + 0.04)
+    playout.hold(START + 0.04, rewind_s=0.9)
+    assert playout.ledger.played("a", START + 0.04) == 0
+    playout.resume()
+    assert playout.frames_due(START + 0.04)[0].pcm == frames(1).tobytes()
+
+
+def test_audio_that_comes_while_it_is_held_follows_what_was_held() -> None:
+    playout = opened()
+    playout.append("a", ramp(10 * FRAME))
+    tick(playout, START, START + 0.1)
+    playout.hold(START + 0.1)
+    playout.append("a", ramp(10 * FRAME, 10 * FRAME))
+    playout.finish("a")
+    playout.resume()
+    tick(playout, START + 0.1, START + 1.0)
+    assert playout.ledger.played("a", START + 1.0) == 20 * FRAME
+
+
+def test_a_stop_gives_up_what_was_held() -> None:
+    playout = opened()
+    playout.append("a", frames(50))
+    tick(playout, START, START + 0.4)
+    playout.hold(START + 0.4, rewind_s=0.1)
+    stopped = playout.stop(START + 0.6)
+    assert stopped.items == ("a",)
+    assert not stopped.needs_stop
+    assert playout.queued_s == 0
+    playout.append("b", frames(5))
+    assert playout.frames_due(START + 0.62) != []
+
+
+def test_nothing_to_hold() -> None:
+    playout = opened()
+    held = playout.hold(START + 1.0, rewind_s=0.5)
+    assert not held.anything
+    assert not held.needs_stop
+
+
 def test_the_repr_tells_queue_and_lead() -> None:
     playout = opened()
     playout.append("a", frames(4))
