@@ -23,6 +23,11 @@ class Reason(StrEnum):
 
     CALLER_HANGUP = "caller_hangup"
     AGENT_HANGUP = "agent_hangup"
+    TRANSFERRED = "transferred"
+    REDIRECTED = "redirected"
+    CALLER_SILENT = "caller_silent"
+    MAX_DURATION = "max_duration"
+    MACHINE = "machine"
     CALLER_GONE_BEFORE_ANSWER = "caller_gone_before_answer"
     DUPLICATE = "duplicate"
     STALE_EVENT = "stale_event"
@@ -44,6 +49,11 @@ class Reason(StrEnum):
 _RESULT_OF = {
     Reason.CALLER_HANGUP: Result.COMPLETED,
     Reason.AGENT_HANGUP: Result.COMPLETED,
+    Reason.TRANSFERRED: Result.COMPLETED,
+    Reason.REDIRECTED: Result.REFUSED,
+    Reason.CALLER_SILENT: Result.COMPLETED,
+    Reason.MAX_DURATION: Result.COMPLETED,
+    Reason.MACHINE: Result.COMPLETED,
     Reason.CALLER_GONE_BEFORE_ANSWER: Result.IGNORED,
     Reason.DUPLICATE: Result.IGNORED,
     Reason.STALE_EVENT: Result.IGNORED,

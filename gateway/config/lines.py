@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from gateway.config.fields import Name, Section, tag_of
+from gateway.config.fields import Language, Name, PhoneNumber, Section, tag_of
+from gateway.config.handover import Destination, HandoverReport, ToolName
+from gateway.config.keypad import Digits, Key, KeyShortcut
+from gateway.config.manners import Disclosure, Emergency, Moderation, Silence
 
 ANONYMOUS = "anonymous"
 """In a list of callers: those who withhold their number."""
@@ -95,6 +98,16 @@ Numbers: TypeAlias = Annotated[
 Callers: TypeAlias = tuple[NumberPattern | Literal["anonymous"], ...]
 
 
+class Tool(StrEnum):
+    """What an agent may do with the call itself."""
+
+    END_CALL = "end_call"
+    TRANSFER_CALL = "transfer_call"
+    SEND_DIGITS = "send_digits"
+    COLLECT_DIGITS = "collect_digits"
+    HOLD_LINE = "hold_line"
+
+
 class Line(Section):
     """Which agent answers which number."""
 
@@ -106,8 +119,55 @@ class Line(Section):
     agent: Name
     """Which of `agents`."""
     hours: Hours | None = None
-    """When it is answered; none: always. Outside of them the caller hears a busy line."""
+    """When the agent answers; none: always. Outside of them callers go to `overflow`."""
     allow_callers: Callers = ()
     """Only these callers are answered, if any are named: numbers, beginnings of numbers, `anonymous`."""
     block_callers: Callers = ()
     """These callers hear a busy line."""
+    languages: tuple[Language, ...] = ()
+    """Languages callers may speak beside the agent's own: the gateway's own sentences follow the caller into them."""
+    destinations: tuple[Destination, ...] = ()
+    """People callers can be handed over to."""
+    caller_id: PhoneNumber | None = None
+    """A number of yours (owned in Azure Communication Services) that is shown to destinations with a phone number,
+    which can not be called without one."""
+    overflow: ToolName | None = None
+    """Destination of callers whom no agent can answer: outside of the hours, a line closed by an operator, no model.
+    None: they hear a busy line."""
+    handover_report: HandoverReport | None = None
+    """Tell a service of yours who comes, and what was said."""
+    tools: tuple[Tool, ...] = (Tool.END_CALL, Tool.TRANSFER_CALL, Tool.COLLECT_DIGITS, Tool.HOLD_LINE)
+    """What the agent may do with the call: end_call, transfer_call (only with destinations), collect_digits, hold_line,
+    send_digits."""
+    keys: dict[Key, KeyShortcut] = Field(default_factory=dict)
+    """What single keys do, such as "0": {do: transfer, to: operator}."""
+    digits: Digits = Digits()
+    """Digits the agent asks for."""
+    disclosure: Disclosure = Disclosure()
+    """Callers are told that they speak with a machine."""
+    protect_greeting: bool = False
+    """The greeting is said to its end, whatever the caller says meanwhile."""
+    silence: Silence | None = Silence()
+    """What happens when the caller says nothing; null: nothing."""
+    max_minutes: Annotated[float, Field(gt=0, le=55)] = 55.0
+    """Longest call. A minute before its end the caller is told; then a goodbye is said. Sessions of the model last an
+    hour at most."""
+    emergency: Emergency | None = None
+    """A sentence for callers in danger; none: the agent deals with it."""
+    machines: ToolName | None = None
+    """Destination of fax machines and textphones, recognised by their tones; none: a sentence, and the call ends."""
+    moderation: Moderation | None = None
+    """Words that are not to be heard."""
+
+    def destination(self, name: str) -> Destination:
+        """Raises KeyError for a name that is not configured; a checked configuration names no other."""
+        for destination in self.destinations:
+            if destination.name == name:
+                return destination
+        raise KeyError(name)
+
+    @model_validator(mode="after")
+    def _destinations_can_be_called(self) -> Self:
+        if self.caller_id is None and any(destination.phone_number for destination in self.destinations):
+            raise ValueError("caller_id is needed: a phone number can only be called from a number of yours")
+        return self

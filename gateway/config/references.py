@@ -23,6 +23,7 @@ def reference_problems(raw: dict[str, Any]) -> list[Problem]:
         *_twice(_texts(_items(raw, "acs", "resources"), "name"), "name"),
         *_twice(_texts(_items(raw, "acs", "resources"), "topic"), "topic", ignore_case=True),
         *_twice(_texts(_items(raw, "lines"), "numbers"), "number"),
+        *_destinations(raw),
     ]
 
 
@@ -52,6 +53,39 @@ def _unknown(raw: dict[str, Any], section: str, field: str, target: str) -> Iter
         if name not in known:
             hint = did_you_mean(name, known) or f"{target} has: {', '.join(known) or 'nothing'}"
             yield Problem(location, f"names nothing in {target}", hint)
+
+
+def _destinations(raw: dict[str, Any]) -> Iterator[Problem]:
+    """Of every line: names that are used but not defined, and numbers that lead back to us."""
+    own = {number for _, number in _texts(_items(raw, "lines"), "numbers")}
+    for location, line in _items(raw, "lines"):
+        destinations = [(location + rest, item) for rest, item in _items(line, "destinations")]
+        known = [name for _, name in _texts(iter(destinations), "name")]
+        yield from _twice(_texts(iter(destinations), "name"), "name")
+        for where, number in _texts(iter(destinations), "phone_number"):
+            if number in own:
+                yield Problem(where, "is a number of one of your lines: the call would come back")
+        for where, name in _used_destinations(location, line):
+            if name not in known:
+                hint = did_you_mean(name, known) or f"destinations of this line: {', '.join(known) or 'none'}"
+                yield Problem(where, "names no destination of this line", hint)
+
+
+def _used_destinations(location: Location, line: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Every place in a line that names a destination."""
+    keys = line.get("keys")
+    shortcuts = keys.items() if isinstance(keys, dict) else ()
+    places = [
+        ((*location, "overflow"), line.get("overflow")),
+        ((*location, "machines"), line.get("machines")),
+        ((*location, "emergency", "transfer_to"), _field(line.get("emergency"), "transfer_to")),
+        *(((*location, "keys", str(key), "to"), _field(shortcut, "to")) for key, shortcut in shortcuts),
+    ]
+    return ((where, name) for where, name in places if isinstance(name, str))
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _names(raw: dict[str, Any], section: str) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from gateway.outcome import Outcome
+from gateway.session.events import Side
 
 # --- to the phone leg ---------------------------------------------------------------------------------------------
 
@@ -37,6 +38,8 @@ class CreateResponse(Struct, frozen=True, gc=False):
     say: str | None = None
     instructions: str | None = None
     """for this response only"""
+    uses_tools: bool = True
+    """False: it may only speak"""
 
 
 class CancelResponse(Struct, frozen=True, gc=False):
@@ -50,6 +53,67 @@ class TruncateItem(Struct, frozen=True, gc=False):
     event_id: str
     item_id: str
     audio_end_ms: int
+
+
+class ToolOutput(Struct, frozen=True, gc=False):
+    """What came of a tool call."""
+
+    event_id: str
+    call_id: str
+    output: str
+    """JSON"""
+
+
+class TellModel(Struct, frozen=True, gc=False):
+    """A message of the gateway to the model; it is not an answer of anybody."""
+
+    event_id: str
+    text: str
+
+
+class DeleteItem(Struct, frozen=True, gc=False):
+    """Take an item out of the model's memory of the call."""
+
+    event_id: str
+    item_id: str
+
+
+# --- to the phone network -----------------------------------------------------------------------------------------
+
+
+class Transfer(Struct, frozen=True, gc=False):
+    """Hand the caller over, blind, to a destination of the line."""
+
+    destination: str
+    summary: str
+    """for the person there; at most a few sentences"""
+
+
+class AskTransferState(Struct, frozen=True, gc=False):
+    """Nobody has reported on the transfer: ask the network about the call."""
+
+
+class SendDigits(Struct, frozen=True, gc=False):
+    """Send tones to the caller's side."""
+
+    digits: str
+
+
+# --- to services of the operator ----------------------------------------------------------------------------------
+
+
+class JudgeDigits(Struct, frozen=True, gc=False):
+    """Ask the line's service about what the caller has typed."""
+
+    purpose: str
+    digits: str
+
+
+class JudgeText(Struct, frozen=True, gc=False):
+    """Ask the line's service about what was said; it answers only if that must not be heard."""
+
+    side: Side
+    text: str
 
 
 # --- about the call -----------------------------------------------------------------------------------------------
@@ -80,5 +144,9 @@ class Note(Struct, frozen=True):
     fields: Fields
 
 
-ModelCommand: TypeAlias = AppendAudio | CreateResponse | CancelResponse | TruncateItem
-Effect: TypeAlias = PlayFrame | StopPlayback | ModelCommand | HangUp | End | Note
+ModelCommand: TypeAlias = (
+    AppendAudio | CreateResponse | CancelResponse | TruncateItem | ToolOutput | TellModel | DeleteItem
+)
+NetworkRequest: TypeAlias = Transfer | AskTransferState | SendDigits
+HookRequest: TypeAlias = JudgeDigits | JudgeText
+Effect: TypeAlias = PlayFrame | StopPlayback | ModelCommand | NetworkRequest | HookRequest | HangUp | End | Note

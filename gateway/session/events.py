@@ -7,6 +7,7 @@ tracking, because fifty of them are made a second and a direction; the rest foll
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -48,7 +49,62 @@ class CallEnded(Struct, frozen=True, gc=False):
     """The network says that the call is over."""
 
 
-PhoneEvent: TypeAlias = PhoneOpened | PhoneAudio | PhoneDigit | PhoneClosed | CallEnded
+class TransferAccepted(Struct, frozen=True, gc=False):
+    """Somebody else has the caller now; the end of our leg follows."""
+
+
+class TransferFailed(Struct, frozen=True, gc=False):
+    """The caller is still with us."""
+
+    why: str
+    """busy, unreachable, declined, not_allowed or failed"""
+
+
+class TransferState(Struct, frozen=True, gc=False):
+    """What the network says of a call whose transfer nobody has reported on."""
+
+    under_way: bool
+
+
+class DigitsSent(Struct, frozen=True, gc=False):
+    """Tones that were to be sent to the caller's side have been, or could not be."""
+
+    sent: bool
+
+
+PhoneEvent: TypeAlias = (
+    PhoneOpened
+    | PhoneAudio
+    | PhoneDigit
+    | PhoneClosed
+    | CallEnded
+    | TransferAccepted
+    | TransferFailed
+    | TransferState
+    | DigitsSent
+)
+
+# --- services of the operator -------------------------------------------------------------------------------------
+
+
+class DigitsJudged(Struct, frozen=True, gc=False):
+    """What the operator's service said about digits; None: it did not answer."""
+
+    result: str | None
+
+
+class Side(StrEnum):
+    CALLER = "caller"
+    AGENT = "agent"
+
+
+class Judged(Struct, frozen=True, gc=False):
+    """The operator's service does not want something to be heard."""
+
+    side: Side
+
+
+HookEvent: TypeAlias = DigitsJudged | Judged
 
 # --- model leg ----------------------------------------------------------------------------------------------------
 
@@ -91,6 +147,8 @@ class InputTranscript(Struct, frozen=True, gc=False):
 
     item_id: str
     text: str
+    language: str = ""
+    """BCP 47, where the service said in which it was"""
 
 
 class ResponseCreated(Struct, frozen=True, gc=False):
@@ -102,6 +160,17 @@ class ItemAdded(Struct, frozen=True, gc=False):
     item_id: str
     kind: str
     """message, function_call, mcp_call, ... as the service spells it"""
+
+
+class FunctionCall(Struct, frozen=True, gc=False):
+    """The model calls one of its tools; complete. May come twice."""
+
+    response_id: str
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
+    """as the model wrote them: meant to be JSON"""
 
 
 class AudioDelta(Struct, frozen=True, gc=False):
@@ -190,6 +259,7 @@ ModelEvent: TypeAlias = (
     | InputTranscript
     | ResponseCreated
     | ItemAdded
+    | FunctionCall
     | AudioDelta
     | AudioDone
     | TranscriptDelta

@@ -53,11 +53,40 @@ class MediaStreamingFailed(CallbackEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class CallTransferAccepted(CallbackEvent):
+    """The caller is with somebody else now; CallDisconnected follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTransferFailed(CallbackEvent):
+    """Our leg stays up."""
+
+    code: int | None = None
+    sub_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendDtmfTonesOver(CallbackEvent):
+    """Tones were sent, or could not be."""
+
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OtherCallback(CallbackEvent):
     """Counted; nothing is decided by it."""
 
 
-Callback: TypeAlias = CallConnected | CallDisconnected | AnswerFailed | MediaStreamingFailed | OtherCallback
+Callback: TypeAlias = (
+    CallConnected
+    | CallDisconnected
+    | AnswerFailed
+    | MediaStreamingFailed
+    | CallTransferAccepted
+    | CallTransferFailed
+    | SendDtmfTonesOver
+    | OtherCallback
+)
 
 
 def parse(body: bytes) -> list[Callback]:
@@ -95,6 +124,12 @@ def _event(event: dict[str, Any]) -> Callback:
         case "MediaStreamingFailed":
             details = text(table(data.get("mediaStreamingUpdate")).get("mediaStreamingStatusDetails"))
             return MediaStreamingFailed(*common, details if _WORD.fullmatch(details) else "")
+        case "CallTransferAccepted":
+            return CallTransferAccepted(*common)
+        case "CallTransferFailed":
+            return CallTransferFailed(*common, _number(result.get("code")), _number(result.get("subCode")))
+        case "SendDtmfTonesCompleted" | "SendDtmfTonesFailed":
+            return SendDtmfTonesOver(*common, kind == "SendDtmfTonesCompleted")
         case _:
             return OtherCallback(*common)
 

@@ -15,10 +15,20 @@ import orjson
 
 from gateway.bounds import MAX_MODEL_EVENT_BYTES
 from gateway.errors import BadMessage
-from gateway.session.effects import AppendAudio, CancelResponse, CreateResponse, ModelCommand, TruncateItem
+from gateway.session.effects import (
+    AppendAudio,
+    CancelResponse,
+    CreateResponse,
+    DeleteItem,
+    ModelCommand,
+    TellModel,
+    ToolOutput,
+    TruncateItem,
+)
 from gateway.session.events import (
     AudioDelta,
     AudioDone,
+    FunctionCall,
     InputCommitted,
     InputTranscript,
     ItemAdded,
@@ -173,6 +183,20 @@ def _item_added(event: dict[str, Any]) -> ItemAdded:
     return ItemAdded(text(event.get("response_id")), item_id, text(item.get("type")))
 
 
+def _function_call(event: dict[str, Any]) -> FunctionCall:
+    """Without a call id nobody could answer it; a name and arguments of any kind are answered, if with an error."""
+    call_id = text(event.get("call_id"))
+    if not call_id:
+        raise BadMessage("shape")
+    return FunctionCall(
+        text(event.get("response_id")),
+        text(event.get("item_id")),
+        call_id,
+        text(event.get("name")),
+        text(event.get("arguments")),
+    )
+
+
 def _error(event: dict[str, Any]) -> ModelError:
     error = table(event.get("error"))
     kind = _word(error.get("type"))
@@ -201,7 +225,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], ServerEvent]] = {
     ),
     "input_audio_buffer.committed": _needing_item(lambda item_id, _event: InputCommitted(item_id)),
     "conversation.item.input_audio_transcription.completed": _needing_item(
-        lambda item_id, event: InputTranscript(item_id, text(event.get("transcript")))
+        lambda item_id, event: InputTranscript(item_id, text(event.get("transcript")), _word(event.get("language")))
     ),
     "conversation.item.truncated": _needing_item(
         lambda item_id, event: ItemTruncated(item_id, _number(event.get("audio_end_ms")))
@@ -209,6 +233,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], ServerEvent]] = {
     "response.created": _response_created,
     "response.done": _response_done,
     "response.output_item.added": _item_added,
+    "response.function_call_arguments.done": _function_call,
     "response.audio.done": _needing_item(lambda item_id, event: AudioDone(text(event.get("response_id")), item_id)),
     "response.audio_transcript.done": _needing_item(
         lambda item_id, event: TranscriptDone(text(event.get("response_id")), item_id, text(event.get("transcript")))
@@ -242,7 +267,6 @@ KNOWN_UNUSED = frozenset(
         "response.text.done",
         "response.audio_timestamp.done",
         "response.function_call_arguments.delta",
-        "response.function_call_arguments.done",
     }
 )
 
@@ -265,6 +289,14 @@ def encode(command: ModelCommand) -> bytes:
             if response_id is not None:
                 cancel["response_id"] = response_id
             return orjson.dumps(cancel)
+        case ToolOutput(event_id=event_id, call_id=call_id, output=output):
+            result = {"type": "function_call_output", "call_id": call_id, "output": output}
+            return _encode_item(event_id, result)
+        case TellModel(event_id=event_id, text=words):
+            content = [{"type": "input_text", "text": words}]
+            return _encode_item(event_id, {"type": "message", "role": "system", "content": content})
+        case DeleteItem(event_id=event_id, item_id=item_id):
+            return orjson.dumps({"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id})
         case TruncateItem(event_id=event_id, item_id=item_id, audio_end_ms=audio_end_ms):
             return orjson.dumps(
                 {
@@ -282,6 +314,10 @@ def encode_append(payload: bytes) -> bytes:
     return _APPEND_PREFIX + payload + _APPEND_SUFFIX
 
 
+def _encode_item(event_id: str, item: dict[str, Any]) -> bytes:
+    return orjson.dumps({"type": "conversation.item.create", "event_id": event_id, "item": item})
+
+
 def _encode_create(command: CreateResponse) -> bytes:
     message: dict[str, Any] = {"type": "response.create", "event_id": command.event_id}
     response: dict[str, Any] = {}
@@ -290,6 +326,8 @@ def _encode_create(command: CreateResponse) -> bytes:
         response["pre_generated_assistant_message"] = {"type": "message", "role": "assistant", "content": content}
     if command.instructions is not None:
         response["instructions"] = command.instructions
+    if not command.uses_tools:
+        response["tool_choice"] = "none"
     if response:
         message["response"] = response
     return orjson.dumps(message)
