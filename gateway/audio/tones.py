@@ -68,6 +68,9 @@ _EDGES = 4
 """A character counts if it has at least these changes of tone, so a mark between spaces; two thirds of the letters do.
 Notes of a trill between F6 and A6, 1,397 and 1,760 Hz, are too long for four changes."""
 
+_FAR = 0.5
+"""Of the energy of a whole frame: with less of it in mark and space together, its slots are not worth looking at."""
+
 _WIRE_PCM = np.dtype("<i2")
 _CAPTURED = 0.98
 """Of the energy of a band's tones, in the mean; at the band's edges at least 0.96."""
@@ -126,7 +129,7 @@ class ToneWatch:
             if now > self._fax_until:
                 self._fax = None
         if self._tty is not None:
-            if self._tty.hear(_SILENCE if samples is None else self._bands.slots(samples), now):
+            if self._tty.hear(_NEITHER if samples is None else self._bands.slots(samples, rms), now):
                 self._tty = None
                 return Tone.TTY
             if now > self._tty_until:
@@ -169,9 +172,7 @@ class _Cadence:
         before, other = self._before_ended_at, self._other_frames
         self._before_ended_at, self._other_rms, self._other_frames = self._newest_at, self._burst_rms / 2, 0
         shortest_s, longest_s = FAX_OFF_S
-        return (
-            before is not None and shortest_s <= self._began_at - before <= longest_s and other <= FAX_OTHER_FRAMES
-        )
+        return before is not None and shortest_s <= self._began_at - before <= longest_s and other <= FAX_OTHER_FRAMES
 
 
 class _Characters:
@@ -195,6 +196,8 @@ class _Characters:
 
     def hear(self, slots: Sequence[bool | None], now: float) -> bool:
         """Take a frame; whether the last character that was needed is in it."""
+        if slots is _NEITHER and self._tone is None:
+            return False  # nothing goes on
         for slot in slots:
             if slot is None:
                 self._hear_neither()
@@ -243,7 +246,7 @@ class _Characters:
         self._ended_at.clear()
 
 
-_SILENCE: Sequence[bool | None] = (None,) * _FRAME_SLOTS
+_NEITHER: Sequence[bool | None] = (None,) * _FRAME_SLOTS
 
 
 class _Bands(NamedTuple):
@@ -265,10 +268,12 @@ class _Bands(NamedTuple):
         within = samples @ self.fax
         return float(within @ within) >= PURE * rms * rms * len(samples)
 
-    def slots(self, samples: Float32Array) -> Sequence[bool | None]:
-        """What the slots of a frame, shape (n,), hold: mark, space or neither."""
+    def slots(self, samples: Float32Array, rms: float) -> Sequence[bool | None]:
+        """What the slots of a frame hold: mark, space or neither; arguments as of `is_fax`."""
         slots = samples.reshape(_FRAME_SLOTS, -1)
         coordinates = slots @ self.textphone
+        if np.vdot(coordinates, coordinates) < _FAR * rms * rms * len(samples):
+            return _NEITHER
         within: list[list[float]] = ((coordinates * coordinates) @ self.mark_or_space).tolist()
         total: list[float] = np.vecdot(slots, slots).tolist()
         return [
