@@ -80,5 +80,12 @@ MAX_DELTA_BYTES = 512 * 1024
 """One piece of model audio, decoded: about 11 s at 24 kHz."""
 MAX_WAITING_AUDIO_BYTES = 4 * 1024 * 1024
 """Encoded audio held before the phone stream opens: a greeting is a hundredth of it."""
+MAX_HOOK_ANSWER_BYTES = 64 * 1024
+"""What a service of the operator may answer during a call."""
+MAX_HOOK_RESULT_CHARACTERS = 200
+"""What of it is told to the model."""
+TRANSFERS_PER_MINUTE = 20
+"""Of this process, wished by models and keys together: a model that has been talked into it does not ring a hundred
+phones."""
 MAX_ANSWER_BYTES = 1024 * 1024
 """An HTTP answer of a peer that says how long it is; what they send is a hundredth of it."""

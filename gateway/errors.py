@@ -44,3 +44,11 @@ class AcsError(GatewayError):
     """Call Automation refused or did not answer in time."""
 
     outcome = Outcome(Reason.ACS_ERROR)
+
+
+class HookFailed(GatewayError):  # noqa: N818
+    """A service of the operator gave no usable answer; `kind` is timeout, connection, status or too_long."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.audio.pcm import AudioFormat, Int16Array
+from gateway.calls.line_settings import line_settings
+from gateway.calls.tool_definitions import tool_definitions
 from gateway.clients.credentials import HeaderSource
 from gateway.clients.voice_live import ModelTarget
-from gateway.config import Agent, Deployment, GatewayConfig
-from gateway.session.settings import CallSettings, Phrase
+from gateway.config import Agent, Deployment, GatewayConfig, Line
+from gateway.session.settings import CallSettings, Interruptions, Phrase
 from gateway.session.watchdog import Patience
 from gateway.wire.voice_live_session import SessionSettings, SessionUpdated
 
@@ -28,14 +31,15 @@ def model_target(config: GatewayConfig, deployment: Deployment, credential: Head
     )
 
 
-def session_settings(agent: Agent, deployment: Deployment, call_id: str) -> SessionSettings:
+def session_settings(line: Line, agent: Agent, deployment: Deployment, call_id: str) -> SessionSettings:
     """What the service is told about a session; the call id goes along for its own logs."""
     return SessionSettings(
         instructions=agent.instructions,
         voice=agent.voice.session_object(),
         input_format=deployment.input_format.audio,
         output_format=deployment.output_format.audio,
-        turn_detection=agent.turn_detection.session_object(),
+        turn_detection=agent.turn_detection.session_object() | _interruptions(agent),
+        tools=tuple(tool_definitions(line)),
         transcription=agent.transcription.session_object() | {"language": agent.language},
         noise_reduction={"type": agent.noise_reduction} if agent.noise_reduction is not None else None,
         echo_cancellation=_ECHO_CANCELLATION if agent.echo_cancellation else None,
@@ -46,15 +50,21 @@ def session_settings(agent: Agent, deployment: Deployment, call_id: str) -> Sess
     )
 
 
+def _interruptions(agent: Agent) -> dict[str, Any]:
+    """Where an answer is held and perhaps gone on with, the service must not cancel it by itself."""
+    return {"interrupt_response": agent.interruptions == "cut"}
+
+
 _ECHO_CANCELLATION = {"type": "server_echo_cancellation", "reference_source": "server", "channels": 1}
 
 
 def call_settings(
     config: GatewayConfig,
+    line: Line,
     agent: Agent,
     deployment: Deployment,
     confirmed: SessionUpdated,
-    phrases: Callable[[int], Mapping[Phrase, Int16Array]],
+    phrases: Callable[[int, str], Mapping[Phrase, Int16Array]],
 ) -> CallSettings:
     """What the call's core is told. The service's formats win over the ones that were asked for."""
     call, deadlines = config.call, config.deadlines
@@ -72,5 +82,7 @@ def call_settings(
         resume_after_s=call.resume_after_ms / MS,
         reattach_s=deadlines.media_reattach_s,
         hang_up_s=deadlines.hang_up_s,
+        interruptions=Interruptions(agent.interruptions),
+        line=line_settings(line, agent),
         patience=Patience(call.filler_after_ms / MS, call.ask_again_after_ms / MS, call.give_up_after_ms / MS),
     )

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from gateway.bounds import MAX_ATTACHES
+from gateway.calls.errands import ErrandParts, Errands
 from gateway.calls.observer import CallObserver
 from gateway.calls.pump import PhoneSocket, Pump
 from gateway.calls.ticker import Ticker
@@ -21,7 +22,7 @@ from gateway.clients.voice_live import ModelLeg
 from gateway.errors import GatewayError
 from gateway.outcome import Outcome, Reason
 from gateway.session.effects import Fields, Note
-from gateway.session.events import CallEnded
+from gateway.session.events import CallEnded, DigitsJudged, HookEvent, Judged, PhoneEvent
 from gateway.session.session import CallSession
 
 CLOSE_S = 2.0
@@ -60,6 +61,7 @@ class CallParts:
     ticker: Ticker
     clock: Callable[[], float]
     media: MediaDeadlines
+    errands: ErrandParts
     prompt_url: str
     """a sound file that the network can fetch: the only way to speak while the media socket is missing"""
 
@@ -71,7 +73,8 @@ class Conversation:
         self.call_id = parts.call_id
         self._parts = parts
         self._session = parts.session
-        self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock)
+        self._errands = Errands(parts.errands, lambda: self._connection_id, self.on_event, self._tell_story)
+        self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock, self._errands.begin)
         self._answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """the call connection id, once the network took our answer"""
         self._bound: str | None = None
@@ -109,6 +112,7 @@ class Conversation:
             for task in (hang_up, *tasks):
                 task.cancel()
             await asyncio.gather(hang_up, *tasks, return_exceptions=True)
+            await self._errands.close()
             await self._close()
             outcome = self._session.outcome
             if outcome is None or pump.error is not None:
@@ -202,7 +206,15 @@ class Conversation:
 
     def on_call_ended(self) -> None:
         """The network says that the call is over."""
-        self._pump.tell(self._session.on_phone(CallEnded(), self._parts.clock()))
+        self.on_event(CallEnded())
+
+    def on_event(self, event: PhoneEvent | HookEvent) -> None:
+        """News of the network, or of a service of the operator, that come by another way than the legs."""
+        now = self._parts.clock()
+        if isinstance(event, DigitsJudged | Judged):
+            self._pump.tell(self._session.on_hook(event, now))
+        else:
+            self._pump.tell(self._session.on_phone(event, now))
 
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
@@ -261,6 +273,13 @@ class Conversation:
         except TimeoutError:
             return False
         return True
+
+    @property
+    def _connection_id(self) -> str | None:
+        return self._answered.result() if self._answered.done() else None
+
+    def _tell_story(self, note: Note) -> None:
+        self._parts.observer.note(note, self._parts.clock())
 
     def _note(self, name: str, fields: Fields) -> None:
         self._parts.observer.note(Note(name, fields), self._parts.clock())

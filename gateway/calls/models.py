@@ -10,7 +10,7 @@ import structlog
 from gateway.calls.briefing import session_settings
 from gateway.calls.observer import OfferObserver
 from gateway.clients.voice_live import DialFailed, DialResult, ModelTarget, ReadySession, dial
-from gateway.config import Agent, GatewayConfig
+from gateway.config import Agent, GatewayConfig, Line
 from gateway.errors import ModelUnavailable
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class ModelDesk:
         self._observer = observer
         self._clock = clock
 
-    async def dial(self, agent: Agent, call_id: str) -> ReadySession:
+    async def dial(self, line: Line, agent: Agent, call_id: str) -> ReadySession:
         """The first of the agent's deployments that is ready in time.
 
         Raises:
@@ -47,7 +47,7 @@ class ModelDesk:
             if left_s <= 0:
                 break
             timeout_s = left_s if number == len(deployments) else min(left_s, deadlines.dial_each_s)
-            settings = session_settings(agent, deployment, call_id)
+            settings = session_settings(line, agent, deployment, call_id)
             target = self._targets[deployment.name]
             started = self._clock()
             try:

@@ -17,16 +17,19 @@ import structlog
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
+from gateway.calls.errands import ErrandParts
 from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
 from gateway.calls.routing import route
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
+from gateway.clients.hooks import Hooks
 from gateway.clients.voice_live import ReadySession
 from gateway.config import Agent, GatewayConfig, Line
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
 from gateway.outcome import Outcome, Reason
+from gateway.rate import Rate
 from gateway.session.effects import Fields, Note
 from gateway.session.session import CallSession
 from gateway.session.settings import Phrase
@@ -54,7 +57,10 @@ class OfferParts:
     supervisor: CallSupervisor
     ticker: Ticker
     observer: OfferObserver
-    phrases: Callable[[int], Mapping[Phrase, Int16Array]]
+    phrases: Callable[[int, str], Mapping[Phrase, Int16Array]]
+    hooks: Hooks
+    transfers: Rate
+    """hand-overs wished by models and keys, of all calls together"""
     name_of: Callable[[str | None], str]
     """what logs may say of a phone number"""
     clock: Callable[[], float]
@@ -124,7 +130,7 @@ class Offers:
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         started = parts.clock()
         try:
-            ready = await parts.models.dial(offer.agent, offer.call_id)
+            ready = await parts.models.dial(offer.line, offer.agent, offer.call_id)
         except ModelUnavailable as error:
             return await self._reject(acs, call, error.outcome)
         if await self._answer(offer, ready):
@@ -189,13 +195,23 @@ class Offers:
         conversation = Conversation(
             CallParts(
                 call_id=offer.call_id,
-                session=CallSession(call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)),
+                session=CallSession(
+                    call_settings(config, offer.line, offer.agent, deployment, ready.confirmed, parts.phrases)
+                ),
                 model=ready.leg,
                 acs=offer.acs,
                 observer=observer,
                 ticker=parts.ticker,
                 clock=parts.clock,
                 media=media,
+                errands=ErrandParts(
+                    call_id=offer.call_id,
+                    line=offer.line,
+                    caller=offer.call.caller.phone_number,
+                    acs=offer.acs,
+                    hooks=parts.hooks,
+                    transfers=parts.transfers,
+                ),
                 prompt_url=self._prompt_url(offer, deployment.name),
             )
         )

@@ -16,20 +16,29 @@ from aiohttp.web import WebSocketResponse
 
 from gateway.audio.pcm import Direction
 from gateway.bounds import MAX_PINGS_PER_S, SILENT_SOCKET_S
+from gateway.calls.errands import Wanted
 from gateway.calls.observer import CallObserver
 from gateway.calls.ticker import Ticker
 from gateway.clients.voice_live import ModelLeg
 from gateway.errors import BadMessage
 from gateway.session.effects import (
     AppendAudio,
+    AskTransferState,
     CancelResponse,
     CreateResponse,
+    DeleteItem,
     Effect,
     End,
     HangUp,
+    JudgeDigits,
+    JudgeText,
     Note,
     PlayFrame,
+    SendDigits,
     StopPlayback,
+    TellModel,
+    ToolOutput,
+    Transfer,
     TruncateItem,
 )
 from gateway.session.events import ModelClosed, PhoneClosed, ResponseDone
@@ -38,6 +47,24 @@ from gateway.wire import media_stream, voice_live
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated
 
 PhoneSocket: TypeAlias = WebSocketResponse[bool]
+Rare: TypeAlias = (
+    CreateResponse
+    | CancelResponse
+    | TruncateItem
+    | ToolOutput
+    | TellModel
+    | DeleteItem
+    | Transfer
+    | AskTransferState
+    | SendDigits
+    | JudgeDigits
+    | JudgeText
+    | StopPlayback
+    | Note
+    | HangUp
+    | End
+)
+"""Effects that do not come fifty times a second."""
 
 MODEL_QUEUE_LIMIT = 256
 """Messages waiting for the model leg: five seconds of audio. Over it the leg is given up."""
@@ -56,7 +83,9 @@ class Pump:
         observer: CallObserver,
         ticker: Ticker,
         clock: Callable[[], float],
+        errand: Callable[[Wanted], None],
     ) -> None:
+        self._errand = errand
         self._session = session
         self._model = model
         self._observer = observer
@@ -248,10 +277,12 @@ class Pump:
             else:
                 self._do(effect)
 
-    def _do(self, effect: CreateResponse | CancelResponse | TruncateItem | StopPlayback | Note | HangUp | End) -> None:
+    def _do(self, effect: Rare) -> None:
         match effect:
-            case CreateResponse() | CancelResponse() | TruncateItem():
+            case CreateResponse() | CancelResponse() | TruncateItem() | ToolOutput() | TellModel() | DeleteItem():
                 self._model_queue.append((voice_live.encode(effect), None))
+            case Transfer() | AskTransferState() | SendDigits() | JudgeDigits() | JudgeText():
+                self._errand(effect)
             case StopPlayback():
                 self._phone_queue.clear()
                 self._phone_queue.append(media_stream.STOP_AUDIO)

@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import random
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiohttp
@@ -20,10 +20,15 @@ from azure.communication.callautomation import (
 )
 from azure.communication.callautomation import (
     CallRejectReason,
+    CommunicationIdentifier,
+    CommunicationUserIdentifier,
+    DtmfTone,
     FileSource,
     MediaStreamingAudioChannelType,
     MediaStreamingContentType,
     MediaStreamingOptions,
+    MicrosoftTeamsUserIdentifier,
+    PhoneNumberIdentifier,
     StreamingTransportType,
 )
 from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
@@ -42,6 +47,16 @@ _REPEATABILITY_NAMESPACE = uuid.UUID("b6d0c0a2-6c1c-5e1f-9a5b-4d7a1a2f7f10")
 
 GONE_STATUSES = frozenset({404, 410})
 RACE_STATUSES = frozenset({409, 412})
+TRANSFER_STATES = frozenset({"transferring", "transferAccepted"})
+SIP_PREFIX = "X-MS-Custom-"
+"""The network passes on SIP headers of this name only; the SDK for Python does not add it."""
+_TONES = {
+    **dict(
+        zip("0123456789", ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), strict=True)
+    ),
+    "*": "asterisk",
+    "#": "pound",
+}
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 OVER_STATUSES = frozenset({400, 404, 409, 410})
 """Answers to a hang-up that mean that the call is over already."""
@@ -53,6 +68,33 @@ class Budget:
 
     total_s: float
     try_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTarget:
+    """Who takes a call over."""
+
+    identifier: CommunicationIdentifier = field(repr=False)
+    caller_id: str | None = field(repr=False)
+    """the number of ours that a phone shows"""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        phone_number: str | None = None,
+        acs_user: str | None = None,
+        teams_user: str | None = None,
+        caller_id: str | None = None,
+    ) -> TransferTarget:
+        """From the one address that is given."""
+        if phone_number is not None:
+            return cls(PhoneNumberIdentifier(phone_number), caller_id)
+        if acs_user is not None:
+            return cls(CommunicationUserIdentifier(acs_user), None)
+        if teams_user is not None:
+            return cls(MicrosoftTeamsUserIdentifier(teams_user), None)
+        raise ValueError("a destination has an address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +204,53 @@ class CallAutomation:
         properties = await self._retrying(lambda: self._call(call_connection_id).get_call_properties())
         subscription = properties.media_streaming_subscription
         return subscription is not None and str(subscription.state) == "active"
+
+    async def transfer(
+        self, call_connection_id: str, target: TransferTarget, headers: Mapping[str, str], attempt: int
+    ) -> None:
+        """Hand the caller over, blind. Accepted here means only that the network tries.
+
+        Args:
+            call_connection_id: of the call.
+            target: who takes over.
+            headers: for the person's system: SIP headers of a phone number, VoIP headers of others.
+            attempt: which one of the call; a repetition of the same is harmless.
+
+        Raises:
+            GatewayError: as `answer`.
+        """
+        to_phone = isinstance(target.identifier, PhoneNumberIdentifier)
+        source = None if target.caller_id is None else PhoneNumberIdentifier(target.caller_id)
+        await self._retrying(
+            lambda: self._call(call_connection_id).transfer_call_to_participant(
+                target.identifier,
+                sip_headers={f"{SIP_PREFIX}{name}": value for name, value in headers.items()} if to_phone else None,
+                voip_headers=None if to_phone else dict(headers),
+                source_caller_id_number=source if to_phone else None,
+                headers=_repeatable(f"transfer {attempt}", call_connection_id),
+            )
+        )
+
+    async def transfer_is_under_way(self, call_connection_id: str) -> bool:
+        """What the network says of a call whose transfer nobody has reported on.
+
+        Raises:
+            CallGone: the call is over, for us.
+            AcsError: the network does not say.
+        """
+        properties = await self._retrying(lambda: self._call(call_connection_id).get_call_properties())
+        return str(properties.call_connection_state) in TRANSFER_STATES
+
+    async def send_digits(self, call_connection_id: str, digits: str, number: str) -> None:
+        """Send tones to the caller's side; an event says when they are out.
+
+        Raises:
+            GatewayError: as `answer`.
+        """
+        tones: list[str | DtmfTone] = [DtmfTone(_TONES[digit]) for digit in digits]
+        await self._retrying(
+            lambda: self._call(call_connection_id).send_dtmf_tones(tones, PhoneNumberIdentifier(number))
+        )
 
     def _call(self, call_connection_id: str) -> CallConnectionClient:
         return self._client.get_call_connection(call_connection_id)

@@ -40,3 +40,7 @@ def _load(language: str, name: str, rate_hz: int) -> Int16Array:
 
 def _file(language: str, name: str) -> bytes:
     return resources.files(__package__).joinpath(language, name).read_bytes()
+
+
+def best_language(wanted: str) -> str | None:
+    return wanted if wanted == "en-US" else None

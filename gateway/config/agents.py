@@ -169,6 +169,9 @@ class Agent(Section):
     """First sentence of the call, prepared while the phone rings; null: the agent waits for the caller."""
     turn_detection: TurnDetection = AzureSemanticVad()
     """How the end of the caller's turn is found; `type` azure_semantic_vad, server_vad or semantic_vad."""
+    interruptions: Literal["resume", "cut"] = "resume"
+    """What a caller's voice does to an answer. `resume`: it stops at once, and goes on when the sound was a cough or an
+    "uh-huh". `cut`: it stops for good, and the service cancels it."""
     noise_reduction: Literal["azure_deep_noise_suppression", "near_field", "far_field"] | None = (
         "azure_deep_noise_suppression"
     )

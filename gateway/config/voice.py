@@ -15,9 +15,10 @@ from gateway.config.fields import Section, Text
 Threshold: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 TurnMilliseconds: TypeAlias = Annotated[int, Field(ge=0, le=5000)]
 
-_FIXED = {"create_response": True, "interrupt_response": True, "auto_truncate": False}
-"""Not settings: the gateway relies on the service to answer turns and to stop when interrupted, and truncates by
-what the caller heard. The service's own truncation assumes that audio is played the moment it arrives."""
+_FIXED = {"create_response": True, "auto_truncate": False}
+"""Not settings: the gateway relies on the service to answer turns, and truncates by what the caller heard. The
+service's own truncation assumes that audio is played the moment it arrives. `interrupt_response` follows from the
+agent's `interruptions`."""
 
 
 class _SessionObject(Section):

@@ -14,6 +14,7 @@ from gateway.errors import BadMessage
 from gateway.server.bodies import check_declared_size, check_json, read_body
 from gateway.server.keys import GUARD, SUPERVISOR, TELEMETRY
 from gateway.server.problems import problem
+from gateway.session.events import DigitsSent, TransferAccepted, TransferFailed
 from gateway.telemetry.labels import Door
 from gateway.wire import call_automation
 from gateway.wire.ticket import Purpose
@@ -54,5 +55,11 @@ def deliver(call: Conversation, event: call_automation.CallbackEvent) -> None:
             call.on_call_ended()
         case call_automation.MediaStreamingFailed(status_details=details):
             call.on_media_failed(details)
+        case call_automation.CallTransferAccepted():
+            call.on_event(TransferAccepted())
+        case call_automation.CallTransferFailed(code=code):
+            call.on_event(TransferFailed(call_automation.why_not_connected(code)))
+        case call_automation.SendDtmfTonesOver(sent=sent):
+            call.on_event(DigitsSent(sent))
         case _:
             pass  # counted; nothing to decide

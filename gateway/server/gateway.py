@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
-from gateway.bounds import HANDSHAKES_PER_MINUTE
+from gateway.bounds import HANDSHAKES_PER_MINUTE, TRANSFERS_PER_MINUTE
 from gateway.calls.briefing import model_target
 from gateway.calls.models import ModelDesk
 from gateway.calls.offer import OfferParts, Offers
@@ -24,11 +24,13 @@ from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import Budget, CallAutomation
 from gateway.clients.credentials import Credentials
+from gateway.clients.hooks import Hooks
 from gateway.clients.http import make_session
 from gateway.clients.voice_live import ModelTarget
-from gateway.clips import load_clips
+from gateway.clips import best_language, load_clips
 from gateway.config import GatewayConfig
 from gateway.outcome import Outcome, Reason
+from gateway.rate import Rate
 from gateway.server.app import make_public_app
 from gateway.server.doorkeeper import Doorkeeper
 from gateway.server.guard import Guard
@@ -36,7 +38,6 @@ from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS,
 from gateway.server.listener import listen
 from gateway.server.probes import make_probe_app
 from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys, own_key
-from gateway.server.rate import Rate
 from gateway.server.sources import Sources
 from gateway.session.settings import Phrase
 from gateway.store.memory import MemoryClaims
@@ -109,8 +110,8 @@ class Gateway:
 
     async def _start(self) -> None:
         config, clock, server = self._config, self._clock, self._config.server
-        acs_http, model_http, key_http, identity_http = (make_session() for _ in range(4))
-        for session in (acs_http, model_http, key_http, identity_http):
+        acs_http, model_http, key_http, identity_http, hook_http = (make_session() for _ in range(5))
+        for session in (acs_http, model_http, key_http, identity_http, hook_http):
             self._stack.push_async_callback(session.close)
         credentials = Credentials(identity_http, self._wall_clock)
         self._stack.push_async_callback(credentials.close)
@@ -138,12 +139,14 @@ class Gateway:
             ticker=ticker,
             observer=self.telemetry,
             phrases=phrases,
+            hooks=Hooks(hook_http),
+            transfers=Rate(TRANSFERS_PER_MINUTE, clock),
             name_of=Pseudonyms(key).of,
             clock=clock,
             wall_clock=self._wall_clock,
         )
         app = make_public_app(self.telemetry, strangers, clock, access_log=server.log.access)
-        self._fill(app, Offers(parts), guard, phrases(PLAYER_RATE_HZ))
+        self._fill(app, Offers(parts), guard, phrases(PLAYER_RATE_HZ, config.call.clip_language))
         self._run_beside("ticker", ticker.run())
         self._run_beside("telemetry", self.telemetry.run())
         self._run_beside("doorkeeper", strangers.run())
@@ -197,13 +200,13 @@ def _targets(config: GatewayConfig, credentials: Credentials) -> dict[str, Model
     }
 
 
-def _phrases(language: str) -> Callable[[int], Mapping[Phrase, Int16Array]]:
-    """The clips by rate; made once a rate, shared by all calls."""
+def _phrases(default: str) -> Callable[[int, str], Mapping[Phrase, Int16Array]]:
+    """The clips by rate and language; made once each, shared by all calls. A language without clips gets `default`."""
 
     @cache
-    def at(rate_hz: int) -> Mapping[Phrase, Int16Array]:
-        clips = load_clips(language, rate_hz)
-        return {phrase: clips[phrase] for phrase in Phrase}
+    def at(rate_hz: int, language: str) -> Mapping[Phrase, Int16Array]:
+        clips = load_clips(best_language(language) or default, rate_hz)
+        return {phrase: clips.get(phrase, clips["filler"]) for phrase in Phrase}  # TEMP
 
     return at
 

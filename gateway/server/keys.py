@@ -8,8 +8,8 @@ from aiohttp import web
 
 from gateway.calls.offer import Offers
 from gateway.calls.supervisor import CallSupervisor
+from gateway.rate import Rate
 from gateway.server.guard import Guard
-from gateway.server.rate import Rate
 from gateway.telemetry.observer import Telemetry
 
 OFFERS = web.AppKey("offers", Offers)

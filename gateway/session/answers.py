@@ -1,6 +1,7 @@
 """The agent's side of a conversation: what the model says and does becomes speech, waits and remedies.
 
-This is where the events of the model leg meet the turn, the gate and the watchdog. Barge-in is here, in one place.
+This is where the events of the model leg meet the turn, the gate and the watchdog. What the caller's voice does is in
+`caller_turns`, what is heard of everything in `speaker`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from collections.abc import Callable
 
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
+from gateway.session.caller_turns import Aside, CallerTurns
 from gateway.session.downlink import CLIP_PREFIX, Downlink
-from gateway.session.effects import CancelResponse, CreateResponse, Effect, Fields, Note, StopPlayback, TruncateItem
+from gateway.session.effects import Effect, Fields, Note
 from gateway.session.events import (
     AudioDelta,
     AudioDone,
-    InputTranscript,
     ItemAdded,
     ModelError,
     ModelEvent,
@@ -26,14 +27,14 @@ from gateway.session.events import (
     TranscriptDone,
     WordTiming,
 )
-from gateway.session.gate import GateState, ResponseGate
+from gateway.session.gate import GateState
 from gateway.session.greeting import ASKED_EVENT_ID, PREPARED_EVENT_ID, Greeting
 from gateway.session.recovery import RETRY_AFTER_S, Recovery, Remedy
 from gateway.session.settings import CallSettings, Phrase
-from gateway.session.turns import Turn, Turns
+from gateway.session.speaker import Speaker
 from gateway.session.watchdog import Action, Watchdog
 
-GiveUp = Callable[[Outcome], None]
+GiveUp = Callable[[Outcome, float], None]
 
 WATCH_S = 0.1
 """How often silence is looked for: patience is counted in seconds."""
@@ -42,29 +43,29 @@ WATCH_S = 0.1
 class Answers:
     """Reacts to the model leg. `give_up` starts the call's farewell."""
 
-    def __init__(self, settings: CallSettings, downlink: Downlink, give_up: GiveUp) -> None:
+    def __init__(self, settings: CallSettings, downlink: Downlink, speaker: Speaker, give_up: GiveUp) -> None:
         self._settings = settings
         self._downlink = downlink
+        self._speaker = speaker
         self._give_up = give_up
-        self.turns = Turns()
-        self.gate = ResponseGate()
+        self.gate = speaker.gate
         self.greeting = Greeting(settings.greeting)
         self._watchdog = Watchdog(settings.patience)
+        self.caller = CallerTurns(settings, speaker, downlink, self._watchdog, self._play)
+        self.turns = self.caller.turns
         self._recovery = Recovery()
-        self._requests = 0
         self._retry_at: float | None = None
         self._filling = False
         self._next_watch = 0.0
         self.bad_deltas: dict[str, int] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             AudioDelta: self._on_audio,
-            AudioDone: self._on_audio_done,
+            AudioDone: self._on_audio,
             TranscriptDelta: self._on_transcript_delta,
             TranscriptDone: self._on_transcript_done,
             WordTiming: self._on_word_timing,
             SpeechStarted: self._on_speech_started,
-            SpeechStopped: self._on_speech_stopped,
-            InputTranscript: self._on_input_transcript,
+            SpeechStopped: self.caller.on_speech_stopped,
             ResponseCreated: self._on_response_created,
             ItemAdded: self._on_item_added,
             ResponseDone: self._on_response_done,
@@ -72,7 +73,7 @@ class Answers:
         }
 
     def __repr__(self) -> str:
-        return f"{self.turns!r} {self.gate!r} {self._watchdog!r}"
+        return f"{self.caller!r} {self.gate!r} {self._watchdog!r}"
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -81,7 +82,10 @@ class Answers:
         if request is None:
             out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
         else:
-            self._ask(request, out)
+            if self._settings.line.protect_greeting:
+                self._speaker.protect(PREPARED_EVENT_ID)
+                self._speaker.protect(ASKED_EVENT_ID)
+            self._speaker.send(request, out)
             self._watchdog.arm(now)
 
     def on_model(self, event: ModelEvent, now: float, out: list[Effect]) -> None:
@@ -99,14 +103,18 @@ class Answers:
     def on_tick(self, now: float, out: list[Effect]) -> None:
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
-            self._ask(self._request(), out)
-        if self.turns.resume_at is not None and now >= self.turns.resume_at:
-            self.turns.resume_at = None
+            self._speaker.ask(out)
+        if self.caller.on_tick(now, out):
             self._watchdog.arm(now)
-            self._ask(self._request(), out)
+            self._speaker.ask(out)
         if now >= self._next_watch:
             self._next_watch = now + WATCH_S
+            self._speaker.on_tick(now, out)
             self._watch(now, out)
+
+    def wait_for_agent(self, now: float) -> None:
+        """The agent owes something for another reason than a turn of the caller: what a tool brought, say."""
+        self._watchdog.arm(now)
 
     def on_first_sent(self, item_id: str, heard_at: float, now: float, out: list[Effect]) -> None:
         """The first frame of an item left for the phone; it will be heard at `heard_at`."""
@@ -124,7 +132,18 @@ class Answers:
 
     # --- the agent speaks -----------------------------------------------------------------------------------------
 
-    def _on_audio(self, delta: AudioDelta, now: float, out: list[Effect]) -> None:
+    def _on_audio(self, piece: Aside, now: float, out: list[Effect]) -> None:
+        if not self.caller.sets_aside(piece):
+            self._play(piece, now, out)
+
+    def _play(self, piece: Aside, now: float, out: list[Effect]) -> None:
+        if isinstance(piece, AudioDone):
+            self._downlink.on_done(piece)
+            out.append(Note("item.done", {"item_id": piece.item_id}))
+        else:
+            self._play_delta(piece, now, out)
+
+    def _play_delta(self, delta: AudioDelta, now: float, out: list[Effect]) -> None:
         known = self._downlink.knows(delta.item_id)
         try:
             taken = self._downlink.on_delta(delta)
@@ -135,12 +154,9 @@ class Answers:
             return
         self._watchdog.disarm()
         if not known:
+            self._speaker.first_audio(delta.response_id, delta.item_id)
             out.append(Note("item.first_audio", {"item_id": delta.item_id, "response_id": delta.response_id}))
         self.turns.agent_audio(now, delta.item_id)
-
-    def _on_audio_done(self, done: AudioDone, _now: float, out: list[Effect]) -> None:
-        self._downlink.on_done(done)
-        out.append(Note("item.done", {"item_id": done.item_id}))
 
     def _on_transcript_delta(self, delta: TranscriptDelta, now: float, _out: list[Effect]) -> None:
         if self._downlink.accepts(delta.response_id, delta.item_id):
@@ -155,67 +171,21 @@ class Answers:
     def _on_word_timing(self, word: WordTiming, _now: float, _out: list[Effect]) -> None:
         self._downlink.add_word(word.item_id, word.offset_ms, word.duration_ms, word.text)
 
-    # --- the caller speaks ----------------------------------------------------------------------------------------
-
     def _on_speech_started(self, event: SpeechStarted, now: float, out: list[Effect]) -> None:
-        """Barge-in, or simply the caller's turn.
-
-        The service cancels its response by itself; asking it to would kill the next one. The rest is ours: take back
-        what is queued, here and in the network, refuse what still comes, and tell the service what was heard.
-        """
-        fields: Fields = {
-            "item_id": event.item_id,
-            "audio_start_ms": event.audio_start_ms,
-        }
-        out.append(Note("turn.speech_started", fields))
-        self._downlink.cancel(self.gate.response_id)
-        self.gate.forget_waiting()
         self._retry_at = None
-        self._watchdog.disarm()
-        cut = self._downlink.interrupt(now)
-        self.turns.caller_began(interrupting=cut.anything_cut)
-        if cut.stop_needed:
-            out.append(StopPlayback())
-        for item in cut.cuts:
-            self._requests += 1
-            out.append(TruncateItem(f"truncate-{self._requests}", item.item_id, item.truncate_at_ms))
-            truncated: Fields = {
-                "item_id": item.item_id,
-                "audio_end_ms": item.truncate_at_ms,
-                "received_ms": item.received_ms,
-                "text_heard": item.heard,
-                "text_unheard": item.unheard,
-            }
-            out.append(Note("item.truncated", truncated))
-        if cut.anything_cut:
-            item_id = cut.cuts[0].item_id if cut.cuts else None
-            cut_off: Fields = {"item_id": item_id, "stop_sent": cut.stop_needed, "speech_started_at": now}
-            out.append(Note("barge_in", cut_off))
-
-    def _on_speech_stopped(self, event: SpeechStopped, now: float, out: list[Effect]) -> None:
-        self.turns.caller_ended()
-        self._watchdog.arm(now, self.turns.wait.speech_end)
-        fields: Fields = {
-            "item_id": event.item_id,
-            "audio_end_ms": event.audio_end_ms,
-        }
-        out.append(Note("turn.speech_stopped", fields))
-
-    def _on_input_transcript(self, event: InputTranscript, now: float, out: list[Effect]) -> None:
-        out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
-        if event.text.strip():
-            self._watchdog.progress(now)
-        elif self.gate.state is GateState.IDLE:
-            self.turns.nothing_said(now + self._settings.resume_after_s)
-            if self.turns.turn is not Turn.OWED:
-                self._watchdog.disarm()
+        self.caller.on_speech_started(event, now, out)
 
     # --- responses ------------------------------------------------------------------------------------------------
 
     def _on_response_created(self, event: ResponseCreated, now: float, out: list[Effect]) -> None:
         request = self.gate.created(event.response_id)
+        withdrawn = self.gate.take_withdrawn(request)
+        if withdrawn or (request is None and self.caller.refuses_answer()):
+            self._speaker.cancel_response(out)
+            return
+        self._speaker.response_created(request, event.response_id)
         self._watchdog.progress(now)
-        self.turns.answer_began()
+        self.caller.answer_began()
         if request is not None and request.event_id in (PREPARED_EVENT_ID, ASKED_EVENT_ID):
             out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
         out.append(Note("response.created", {"response_id": event.response_id}))
@@ -227,6 +197,7 @@ class Answers:
     def _on_response_done(self, event: ResponseDone, now: float, out: list[Effect]) -> None:
         out.append(_response_note(event))
         self._downlink.finish_response(event.response_id)
+        self._speaker.response_done(event.response_id)
         following = self.gate.done(event.response_id)
         if following is not None:
             out.append(following)
@@ -241,12 +212,13 @@ class Answers:
         if following is not None:
             out.append(following)
         if self._recovery.error(event.code, now):
-            self._give_up(Outcome(Reason.MODEL_UNAVAILABLE))
+            self._give_up(Outcome(Reason.MODEL_UNAVAILABLE), now)
             return
         if refused:
+            self._speaker.refused(event.event_id, out)
             other_way = self.greeting.refused(event.event_id)
             if other_way is not None:
-                self._ask(other_way, out)
+                self._speaker.send(other_way, out)
             elif event.event_id == ASKED_EVENT_ID:
                 out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
 
@@ -262,7 +234,7 @@ class Answers:
                 self._retry_at = now + RETRY_AFTER_S
             case Remedy.GIVE_UP:
                 limited = self._recovery.rate_limited
-                self._give_up(Outcome(Reason.MODEL_RATE_LIMITED if limited else Reason.MODEL_UNAVAILABLE))
+                self._give_up(Outcome(Reason.MODEL_RATE_LIMITED if limited else Reason.MODEL_UNAVAILABLE), now)
 
     # --- silence --------------------------------------------------------------------------------------------------
 
@@ -284,31 +256,19 @@ class Answers:
                 self._ask_model_again(out)
             case Action.GIVE_UP:
                 out.append(Note("watchdog.give_up", {}))
-                self._give_up(Outcome(Reason.MODEL_STALLED))
+                self._give_up(Outcome(Reason.MODEL_STALLED), now)
             case None:
                 pass
 
     def _ask_model_again(self, out: list[Effect]) -> None:
         if self.gate.state is GateState.ACTIVE:
-            self._requests += 1
-            self._downlink.cancel(self.gate.response_id)
-            out.append(CancelResponse(f"cancel-{self._requests}", self.gate.response_id))
+            self._speaker.cancel_response(out)
         self._say(Phrase.FILLER, out)
-        self._ask(self._request(), out)
+        self._speaker.ask(out)
 
     def _say(self, phrase: Phrase, out: list[Effect]) -> None:
         self._filling = phrase is Phrase.FILLER
-        self._downlink.say(phrase)
-        out.append(Note("clip.started", {"clip": phrase.value}))
-
-    def _request(self) -> CreateResponse:
-        self._requests += 1
-        return CreateResponse(f"ask-{self._requests}")
-
-    def _ask(self, request: CreateResponse, out: list[Effect]) -> None:
-        now_possible = self.gate.ask(request)
-        if now_possible is not None:
-            out.append(now_possible)
+        self._speaker.say(phrase, out)
 
 
 def _response_note(event: ResponseDone) -> Note:

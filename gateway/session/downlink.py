@@ -14,7 +14,7 @@ from gateway.audio.heard import HeardLedger
 from gateway.audio.level import pcm_rms
 from gateway.audio.payload import decode_payload
 from gateway.audio.pcm import AudioFormat, Codec
-from gateway.audio.playout import Playout
+from gateway.audio.playout import Held, Playout
 from gateway.bounds import MAX_DELTA_BYTES, MAX_WAITING_AUDIO_BYTES
 from gateway.session.effects import Effect, Fields, Note, PlayFrame
 from gateway.session.events import AudioDelta, AudioDone
@@ -25,6 +25,9 @@ CLIP_PREFIX = "clip:"
 """Items of our own; the service's ids never hold a colon."""
 LOOK_S = 0.1
 """How often the lead is noted and finished items are looked for: nothing waits for their account to be closed."""
+MAX_REWIND_S = 0.6
+"""A word that was broken off is repeated from its beginning, if that is not further back than this."""
+MS = 1000
 MAX_REMEMBERED = 256
 """Cancelled responses and finished items worth remembering; a call has a few dozen."""
 
@@ -41,6 +44,15 @@ class AgentItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """One saying of a clip."""
+
+    item_id: str
+    phrase: Phrase
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """What an interruption left of one item."""
 
@@ -52,7 +64,9 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Interruption:
+class CutOff:
+    """What an interruption took away."""
+
     stop_needed: bool
     """the network may still hold audio of ours"""
     cuts: tuple[Cut, ...]
@@ -66,10 +80,9 @@ class _Line:
         self.rate_hz = fmt.rate_hz
         self.playout = Playout(fmt.rate_hz, far_end_delay_s=settings.far_end_delay_s, max_lead_s=settings.max_lead_s)
         self.playout.open(now, settings.lead_in_s)
-        self._phrases = settings.phrases(fmt.rate_hz)
+        self._phrases = settings.phrases
         self._decoder = Decoder(settings.model_output, fmt.rate_hz)
         self._decoding: str | None = None
-        self._said = 0
 
     def append(self, item_id: str, data: bytes) -> None:
         if self._decoding != item_id:
@@ -82,11 +95,9 @@ class _Line:
             self._end_decoding()
         self.playout.finish(item_id)
 
-    def say(self, phrase: Phrase) -> None:
-        self._said += 1
-        name = f"{CLIP_PREFIX}{phrase}:{self._said}"
-        self.playout.append(name, self._phrases[phrase])
-        self.playout.finish(name)
+    def say(self, clip: Clip) -> None:
+        self.playout.append(clip.item_id, self._phrases(self.rate_hz, clip.language)[clip.phrase])
+        self.playout.finish(clip.item_id)
 
     def forget_tail(self) -> None:
         """What the filter still holds belongs to audio that is not wanted any more."""
@@ -107,7 +118,8 @@ class Downlink:
     def __init__(self, settings: CallSettings) -> None:
         self._settings = settings
         self._carries_odd_bytes = settings.model_output.codec is Codec.PCM16
-        self._waiting: list[AudioDelta | AudioDone | Phrase] = []
+        self._waiting: list[AudioDelta | AudioDone | Clip] = []
+        self._clips = 0
         self._waiting_bytes = 0
         self._line: _Line | None = None
         self._items: dict[str, AgentItem] = {}
@@ -151,7 +163,7 @@ class Downlink:
                     self._append(self._line, piece)
                 case AudioDone(item_id=item_id):
                     self._line.finish(item_id)
-                case Phrase():
+                case Clip():
                     self._line.say(piece)
 
     # --- model audio ----------------------------------------------------------------------------------------------
@@ -235,12 +247,15 @@ class Downlink:
 
     # --- our own sentences ----------------------------------------------------------------------------------------
 
-    def say(self, phrase: Phrase) -> None:
-        """Queue a clip; it is heard, counted and can be interrupted like any item."""
+    def say(self, phrase: Phrase, language: str) -> str:
+        """Queue a clip; it is heard, counted and can be interrupted like any item. Returns the item's id."""
+        self._clips += 1
+        clip = Clip(f"{CLIP_PREFIX}{phrase}:{self._clips}", phrase, language)
         if self._line is None:
-            self._waiting.append(phrase)
+            self._waiting.append(clip)
         else:
-            self._line.say(phrase)
+            self._line.say(clip)
+        return clip.item_id
 
     # --- what was heard -------------------------------------------------------------------------------------------
 
@@ -257,23 +272,60 @@ class Downlink:
         """When the last audio sent so far reaches the caller's ear."""
         return self._line.playout.ledger.last_word_at() if self._line is not None else 0.0
 
+    def unheard(self, item_id: str, now: float) -> bool:
+        """Some of the item, which has been queued, has not been played yet."""
+        if self._line is None:
+            return True
+        return not self._line.playout.ledger.fully_played(item_id, now)
+
+    @property
+    def queued_s(self) -> float:
+        """What waits to be sent on the open line."""
+        return 0.0 if self._line is None else self._line.playout.queued_s
+
     def cancel(self, response_id: str | None) -> None:
         """Refuse what still comes of a response."""
         if response_id is not None:
             _remember(self._cancelled, response_id)
 
-    def interrupt(self, now: float) -> Interruption:
+    def hold(self, now: float) -> Held:
+        """The caller made a sound: nothing is played until it is known what it was, and nothing is lost.
+
+        A word that was broken off will be said again from its beginning.
+        """
+        if self._line is None:
+            return Held(anything=False, needs_stop=False)
+        playout = self._line.playout
+        playing = playout.playing_item(now)
+        item = None if playing is None else self._items.get(playing)
+        rewind_s = 0.0
+        if playing is not None and item is not None:
+            played_ms = playout.ledger.played_ms(playing, now)
+            begun_ms = item.text.word_begun_at(played_ms, playout.ledger.received_ms(playing))
+            rewind_s = min((played_ms - begun_ms) / MS, MAX_REWIND_S)
+        return playout.hold(now, max(0.0, rewind_s))
+
+    def resume(self) -> None:
+        """It was nothing: go on."""
+        if self._line is not None:
+            self._line.playout.resume()
+
+    @property
+    def held(self) -> bool:
+        return self._line is not None and self._line.playout.held
+
+    def interrupt(self, now: float) -> CutOff:
         """The caller spoke: nothing that waits is played any more.
 
         Items of the model that were cut are closed: audio of them that still arrives is refused.
         """
         if self._line is None:
-            return Interruption(stop_needed=False, cuts=(), anything_cut=False)
+            return CutOff(stop_needed=False, cuts=(), anything_cut=False)
         stopped = self._line.playout.stop(now)
         self._line.forget_tail()
         ledger = self._line.playout.ledger
         cuts = tuple(self._cut(ledger, item_id, now) for item_id in stopped.items if item_id in self._items)
-        return Interruption(stopped.needs_stop, cuts, bool(stopped.items))
+        return CutOff(stopped.needs_stop, cuts, bool(stopped.items))
 
     def _cut(self, ledger: HeardLedger, item_id: str, now: float) -> Cut:
         item = self._items.pop(item_id)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from gateway.outcome import Outcome, Reason
-from gateway.session.downlink import Downlink
+from gateway.session.speaker import Speaker
+
+LONGEST_S = 15.0
+"""A last sentence that is not over by then is not waited for."""
 
 
 class Farewell:
     """Remembers that the call is to end, and says when."""
 
-    def __init__(self, tail_s: float) -> None:
-        self._tail_s = tail_s
+    def __init__(self) -> None:
         self.said = False
-        """our last sentence is queued: nothing else is said, heard or asked any more"""
+        """our last sentence is wanted: nothing else is said, heard or asked any more"""
         self.outcome = Outcome(Reason.INTERNAL_ERROR)
+        self._since = 0.0
 
-    def say(self, outcome: Outcome) -> None:
-        self.said, self.outcome = True, outcome
+    def say(self, outcome: Outcome, now: float) -> None:
+        self.said, self.outcome, self._since = True, outcome, now
 
-    def due(self, downlink: Downlink, now: float) -> bool:
-        """Everything queued was heard, and the network has had time to play what it still held."""
-        return downlink.idle(now) and now >= downlink.last_word_at() + self._tail_s
+    def due(self, speaker: Speaker, now: float) -> bool:
+        """Everything wanted was heard, and the network has had time to play what it still held."""
+        return speaker.silent(now) or now - self._since >= LONGEST_S

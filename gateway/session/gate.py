@@ -34,6 +34,7 @@ class ResponseGate:
         self._requested: CreateResponse | None = None
         self._response_id: str | None = None
         self._waiting: deque[CreateResponse] = deque(maxlen=MAX_WAITING)
+        self._withdrawn: str | None = None
 
     def __repr__(self) -> str:
         return f"<ResponseGate {self._state} waiting={len(self._waiting)}>"
@@ -90,8 +91,19 @@ class ResponseGate:
         return True, self._next()
 
     def forget_waiting(self) -> None:
-        """What waited was about a turn that is over (the caller spoke again)."""
-        self._waiting.clear()
+        """What waited was about a turn that is over (the caller spoke again); sentences of ours are about none."""
+        self._waiting = deque((request for request in self._waiting if request.say is not None), MAX_WAITING)
+
+    def withdraw(self, event_id: str) -> None:
+        """A request that nobody wants any more, whether it waits or has been sent."""
+        self._waiting = deque((request for request in self._waiting if request.event_id != event_id), MAX_WAITING)
+        if self._requested is not None and self._requested.event_id == event_id:
+            self._withdrawn = event_id
+
+    def take_withdrawn(self, request: CreateResponse | None) -> bool:
+        """Whether the response that has just begun answers a request that was withdrawn after it was sent."""
+        withdrawn, self._withdrawn = self._withdrawn, None
+        return request is not None and request.event_id == withdrawn
 
     def _next(self) -> CreateResponse | None:
         if self._state is not GateState.IDLE or not self._waiting:

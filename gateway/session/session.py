@@ -1,9 +1,9 @@
 """One call, decided: events of both legs and the tick in, effects out. No sockets, no clock.
 
 The session is made when the model is ready, often while the phone still rings; the phone stream opens later. It
-owns the small machines beside it and holds no rule of its own that one of them could hold: `uplink` and
-`downlink` carry audio, `gate` admits one response at a time, `turns` knows whose turn it is, `watchdog` breaks
-silence, `recovery` names the remedy of a failed response, `farewell` ends the call after the last word.
+owns the machines beside it and holds no rule of its own that one of them could hold: `uplink` and `downlink` carry
+audio, `speaker` says and stops, `answers` is the agent's side, `control` does what agent and keys want done with the
+call, `attendant` what the line's manners want, `farewell` ends the call after the last word.
 """
 
 from __future__ import annotations
@@ -11,26 +11,53 @@ from __future__ import annotations
 from gateway.audio.ears import End as VoiceEnd
 from gateway.audio.ears import Onset
 from gateway.audio.pcm import AudioFormat
+from gateway.audio.tones import Tone
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
 from gateway.session.answers import Answers
+from gateway.session.attendant import Attendant
+from gateway.session.control import CallControl
 from gateway.session.downlink import Downlink
 from gateway.session.effects import Effect, End, HangUp, Note
 from gateway.session.events import (
+    AudioDelta,
+    AudioDone,
     CallEnded,
+    DigitsJudged,
+    DigitsSent,
+    FunctionCall,
+    HookEvent,
+    InputTranscript,
     ModelClosed,
+    ModelError,
     ModelEvent,
     PhoneAudio,
     PhoneClosed,
     PhoneDigit,
     PhoneEvent,
     PhoneOpened,
+    ResponseCreated,
+    ResponseDone,
+    TranscriptDelta,
+    TranscriptDone,
+    TransferAccepted,
+    TransferFailed,
+    TransferState,
 )
 from gateway.session.farewell import Farewell
-from gateway.session.settings import CallSettings, Phrase
+from gateway.session.settings import CallSettings, Phrase, Sentence
+from gateway.session.speaker import Speaker
 from gateway.session.state import CallState, Step, advance
 from gateway.session.uplink import Uplink
 
+LOOK_S = 0.1
+"""How often it is looked for what time brings: manners are counted in seconds."""
+LATE_NEWS_S = 1.0
+"""A call ended while a hand-over rang: how long the news may take that it ended because somebody took it."""
+LAST_SENTENCE = (ResponseCreated, AudioDelta, AudioDone, ResponseDone, ModelError)
+"""What the service may still say when the call is about to end: our last sentence, in the agent's voice."""
+TONE_S = 0.08
+"""A key's tone after the message about it, kept from the model: it would be taken for a voice."""
 FRAMES_WITHOUT_METADATA = 3
 """A stream that never describes itself is taken as what was asked for after this many frames."""
 
@@ -48,9 +75,24 @@ class CallSession:
         self.downlink = Downlink(settings)
         self.uplink: Uplink | None = None
         self.bad_frames: dict[str, int] = {}
-        self._answers = Answers(settings, self.downlink, self._give_up)
-        self._farewell = Farewell(settings.last_word_tail_s)
+        self._farewell = Farewell()
+        self._speaker = Speaker(settings, self.downlink)
+        self._answers = Answers(settings, self.downlink, self._speaker, self._give_up)
+        self._control = CallControl(
+            settings,
+            self._speaker,
+            self.downlink,
+            self._answers,
+            leave=self._leave,
+            hang_up=self._hang_up,
+            excuse=self._excuse,
+            emergency=self._on_emergency,
+        )
+        self._attendant = Attendant(settings, self._speaker, self._answers, self._control, self._end_with)
         self._frames_before_metadata = 0
+        self._next_look = 0.0
+        self._lost: Outcome | None = None
+        """why there is no agent any more"""
         self._streaming = False
         """an inbound frame has shown that the present media stream is open"""
         self._deadline: float | None = None
@@ -64,6 +106,9 @@ class CallSession:
 
     def start(self, now: float) -> list[Effect]:
         """The model is ready; the phone may still be ringing."""
+        disclosure = self._settings.line.disclosure
+        if disclosure is not None:
+            self._speaker.say_sentence(disclosure, now, self._out, protected=True)
         self._answers.greet(now, self._out)
         return self._take()
 
@@ -79,9 +124,24 @@ class CallSession:
             case PhoneClosed(code=code):
                 self._on_closed(code, now)
             case CallEnded():
-                self._end(Outcome(Reason.CALLER_HANGUP))
-            case PhoneDigit():
-                pass  # counted by the leg; what a digit means is for lines that give it a meaning
+                self._on_call_ended(now)
+            case PhoneDigit(digit=digit):
+                self._on_digit(digit, now)
+            case TransferAccepted() | TransferFailed() | TransferState():
+                self._control.on_transfer(event, now, self._out)
+                if self._lost is not None and not self._control.on_way_to_a_person:
+                    self._give_up(self._lost, now)  # nobody took the caller, and no agent is left
+            case DigitsSent():
+                self._control.on_sent(event, now, self._out)
+        return self._take()
+
+    def on_hook(self, event: HookEvent, now: float) -> list[Effect]:
+        """A service of the operator has answered."""
+        if self.state is CallState.BRIDGED and not self._farewell.said:
+            if isinstance(event, DigitsJudged):
+                self._control.on_judged(event, now, self._out)
+            else:
+                self._attendant.on_judged(event, now, self._out)
         return self._take()
 
     def on_model(self, event: ModelEvent, now: float) -> list[Effect]:
@@ -89,11 +149,15 @@ class CallSession:
             return []
         if isinstance(event, ModelClosed):
             self._out.append(Note("model.closed", {"code": event.code}))
+            self._speaker.model_gone(self._out)
             if not self._farewell.said:
-                self._give_up(Outcome(Reason.MODEL_UNAVAILABLE))
-        elif not self._farewell.said:
+                self._give_up(Outcome(Reason.MODEL_UNAVAILABLE), now)
+        elif self._farewell.said or self._lost is not None:
+            if isinstance(event, LAST_SENTENCE) and self._lost is None:
+                self._answers.on_model(event, now, self._out)
+        else:
             nothing_to_play = not self.downlink.busy
-            self._answers.on_model(event, now, self._out)
+            self._on_model_event(event, now)
             if nothing_to_play and self.downlink.busy and self.state is CallState.BRIDGED:
                 self._play(now)  # an answer need not wait for the next tick
         return self._take()
@@ -105,12 +169,16 @@ class CallSession:
                 appends = self.uplink.on_tick(now)
                 if appends:
                     self._out += appends
-                    self._on_heard(self.uplink)
+                    self._on_heard(self.uplink, now)
             self._play(now)
             if not self._farewell.said:
-                self._answers.on_tick(now, self._out)
-            elif self._farewell.due(self.downlink, now):
-                self._hang_up(self._farewell.outcome, now)
+                self._look(now)
+            else:
+                self._speaker.on_tick(now, self._out)
+                if self._farewell.due(self._speaker, now):
+                    self._hang_up(self._farewell.outcome, now)
+        elif self.state is CallState.DETACHED and self._deadline is None:
+            self._wait_for_news(now)
         elif self._deadline is not None and now >= self._deadline:
             self._on_deadline(now)
         return self._take()
@@ -121,11 +189,62 @@ class CallSession:
             self._hang_up(outcome, now)
         return self._take()
 
-    def say_goodbye(self, outcome: Outcome) -> list[Effect]:
+    def say_goodbye(self, outcome: Outcome, now: float) -> list[Effect]:
         """Apologise, then end the call after the last word."""
         if self.state not in (CallState.ENDED, CallState.CLOSING):
-            self._give_up(outcome)
+            self._give_up(outcome, now)
         return self._take()
+
+    # --- the machines ---------------------------------------------------------------------------------------------
+
+    def _on_model_event(self, event: ModelEvent, now: float) -> None:
+        """To the agent's side first; then to whom it concerns besides."""
+        if isinstance(event, InputTranscript):
+            if self._answers.caller.on_transcript(event, now, self._out):
+                self._attendant.on_caller_words(event, now, self._out)
+            return
+        self._answers.on_model(event, now, self._out)
+        match event:
+            case FunctionCall():
+                self._control.on_function_call(event, now, self._out)
+            case ResponseDone():
+                self._control.on_response_done(event, now, self._out)
+            case TranscriptDelta() | TranscriptDone():
+                self._attendant.on_agent_words(event, now, self._out)
+            case _:
+                pass
+
+    def _look(self, now: float) -> None:
+        """What time brings, every 20 ms for the agent and a few times a second for the rest."""
+        if self._lost is None:
+            self._answers.on_tick(now, self._out)
+        if now >= self._next_look and not self._farewell.said:
+            self._next_look = now + LOOK_S
+            self._control.on_tick(now, self._out)
+            if self.state is CallState.BRIDGED:
+                self._attendant.on_tick(now, self._out)
+            if self.uplink is not None:
+                self.uplink.muted = self._control.private
+
+    def _on_digit(self, digit: str, now: float) -> None:
+        if self.state is not CallState.BRIDGED or self._farewell.said:
+            return
+        if self.uplink is not None:
+            self.uplink.mute_until(now + TONE_S)
+        self._attendant.silence.heard()
+        self._control.on_digit(digit, now, self._out)
+
+    def _wait_for_news(self, now: float) -> None:
+        """The stream is gone, as it may be while a hand-over rings."""
+        self._control.on_tick(now, self._out)
+        if self.state is CallState.DETACHED and not self._control.handover.ringing:
+            self._deadline = now + self._settings.reattach_s
+
+    def _excuse(self, until: float) -> None:
+        self._attendant.silence.excuse(until)
+
+    def _on_emergency(self, now: float, out: list[Effect]) -> None:
+        self._attendant.on_emergency(now, out)
 
     # --- phone leg ------------------------------------------------------------------------------------------------
 
@@ -155,6 +274,7 @@ class CallSession:
             self._streaming = True
             self.downlink.open(self.uplink.phone_format, now)
             self._answers.on_phone_opened(now)
+            self._attendant.on_phone_opened(now)
             self._out.append(Note("greeting.released", {}))
         if self._farewell.said:
             return
@@ -164,18 +284,22 @@ class CallSession:
             self.bad_frames[error.kind] = self.bad_frames.get(error.kind, 0) + 1
             return
         if self.uplink.heard:
-            self._on_heard(self.uplink)
+            self._on_heard(self.uplink, now)
 
-    def _on_heard(self, uplink: Uplink) -> None:
+    def _on_heard(self, uplink: Uplink, now: float) -> None:
         heard_lately, uplink.heard = uplink.heard, []
         for heard in heard_lately:
             match heard:
                 case Onset(at=at):
-                    self._answers.turns.voice_began()
+                    self._answers.caller.voice_began()
+                    self._attendant.silence.heard()
                     self._out.append(Note("caller.onset", {"at": at}))
                 case VoiceEnd(at=at):
-                    self._answers.turns.voice_ended(at)
+                    self._answers.caller.voice_ended(at)
                     self._out.append(Note("caller.end", {"at": at}))
+                case Tone():
+                    if not self._control.on_way_to_a_person:
+                        self._attendant.on_tone(heard, now, self._out)
 
     def _play(self, now: float) -> None:
         """Send the frames that are due; the self-audio detector learns how loud they are."""
@@ -191,19 +315,56 @@ class CallSession:
         if self.state is CallState.DETACHED:
             if self.uplink is not None:
                 self.uplink.detach()
+            self._out.append(Note("media.closed", {"code": code}))
+            if self._control.handover.ringing:
+                return  # the network may take our stream away before it says that somebody else has the caller
             clean = code in (1000, 1001)
             self._farewell.outcome = Outcome(Reason.CALLER_HANGUP if clean else Reason.MEDIA_LOST)
             self._deadline = now + self._settings.reattach_s
-            self._out.append(Note("media.closed", {"code": code}))
+
+    def _on_call_ended(self, now: float) -> None:
+        """Events come in any order: while a hand-over rings, the news of its success may follow."""
+        if self._control.handover.ringing:
+            self._farewell.outcome = Outcome(Reason.CALLER_HANGUP)
+            self.state = advance(self.state, Step.CLOSING)
+            self._deadline = now + LATE_NEWS_S
+        elif self.state is CallState.CLOSING and self.outcome is None:
+            return  # it is being waited for that news
+        else:
+            self._end(Outcome(Reason.CALLER_HANGUP))
 
     # --- endings --------------------------------------------------------------------------------------------------
 
-    def _give_up(self, outcome: Outcome) -> None:
-        """The agent cannot go on: an apology, and the call ends when it has been heard."""
-        self.downlink.finish_all()
-        self.downlink.say(Phrase.APOLOGY)
-        self._out.append(Note("clip.started", {"clip": Phrase.APOLOGY.value}))
-        self._farewell.say(outcome)
+    def _give_up(self, outcome: Outcome, now: float) -> None:
+        """The agent cannot go on: a person takes over where the line has one, else an apology, and the call ends."""
+        if self._lost is None:
+            self._lost = outcome
+            self.downlink.finish_all()
+            self._speaker.model_gone(self._out)
+        if self._control.on_way_to_a_person:
+            return
+        overflow_to = self._settings.line.overflow_to
+        summary = "The automated assistant could not go on."
+        if overflow_to is not None and self._control.handover.possible:
+            self._control.hand_over(overflow_to, summary, now, self._out)
+        else:
+            self._speaker.say(Phrase.APOLOGY, self._out)
+            self._farewell.say(self._lost, now)
+
+    def _end_with(self, sentence: Sentence, outcome: Outcome, now: float, out: list[Effect]) -> None:
+        """Say a last sentence instead of anything else, and end the call when it has been heard."""
+        self._answers.caller.stop_agent(now, out)
+        self._speaker.say_sentence(sentence, now, out, protected=True)
+        self._farewell.say(outcome, now)
+
+    def _leave(self, outcome: Outcome, now: float) -> None:
+        """The call is somebody else's: hanging up would end it for them, so its end is only waited for."""
+        if self.state is CallState.CLOSING:
+            self._end(outcome)  # its end had come before the news
+            return
+        self.outcome = outcome
+        self.state = advance(self.state, Step.CLOSING)
+        self._deadline = now + self._settings.hang_up_s
 
     def _hang_up(self, outcome: Outcome, now: float) -> None:
         self.outcome = outcome

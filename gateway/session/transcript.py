@@ -46,6 +46,11 @@ class ItemText:
         heard = sum(1 for start, end, _ in spans if (start + end) / 2 <= heard_ms)
         return " ".join(words[:heard]), " ".join(words[heard:])
 
+    def word_begun_at(self, played_ms: float, audio_ms: float) -> float:
+        """Where the word begins in whose midst `played_ms` lies; `played_ms` itself between two words."""
+        spans = self.timings or self._even_spans(audio_ms)
+        return next((start for start, end, _ in spans if start < played_ms < end), played_ms)
+
     def _even_spans(self, audio_ms: float) -> list[tuple[int, int, str]]:
         words = self.text.split()
         total_characters = sum(len(word) + 1 for word in words)

@@ -45,6 +45,8 @@ class Turns:
         """the caller cut the agent off and has not been answered yet"""
         self.wait = Wait(0)
         self._voice_ended_at: float | None = None
+        self.voice_is_on = False
+        """our own ears hear the caller"""
         self.resume_at: float | None = None
 
     def __repr__(self) -> str:
@@ -52,10 +54,12 @@ class Turns:
 
     def voice_began(self) -> None:
         self._voice_ended_at = None
+        self.voice_is_on = True
 
     def voice_ended(self, at: float) -> None:
         """Own ears: the caller's last voiced frame ended `at`."""
         self._voice_ended_at = at
+        self.voice_is_on = False
         if self.turn is Turn.OWED and self.wait.first_audio is None:
             self.wait.speech_end = at  # the ears were slower than the service, or the caller went on
 
@@ -74,6 +78,11 @@ class Turns:
             self.turn = Turn.LISTENING
             if self.interrupted:
                 self.resume_at = resume_at
+
+    def went_on(self, *, speaking: bool) -> None:
+        """A sound was no interruption: whoever had the floor before has it again."""
+        self.turn = Turn.SPEAKING if speaking else Turn.LISTENING
+        self.resume_at = None
 
     def answer_began(self) -> None:
         """A response was created."""

@@ -16,6 +16,7 @@ from gateway.audio.level import ComfortNoise, pcm_rms
 from gateway.audio.payload import decode_payload, encode_payload
 from gateway.audio.pcm import FRAME_S, AudioFormat
 from gateway.audio.self_audio import SelfAudioDetector
+from gateway.audio.tones import Tone, ToneWatch
 from gateway.session.effects import AppendAudio
 from gateway.session.events import PhoneAudio
 
@@ -48,10 +49,14 @@ class Uplink:
         self.jitter: JitterBuffer[_Voice] = JitterBuffer(phone.frame_samples, phone.rate_hz)
         self.ears = Ears()
         self.self_audio = SelfAudioDetector()
+        self.muted = False
+        """what the caller says is not for the model: it hears the line's noise instead"""
+        self._muted_until = 0.0
         self.samples_out = 0
         """at the phone leg's rate"""
-        self.heard: list[Onset | End] = []
-        """what the ears noticed; whoever reads it empties it"""
+        self.heard: list[Onset | End | Tone] = []
+        """what was noticed; whoever reads it empties it"""
+        self._tones: ToneWatch | None = ToneWatch(phone.rate_hz)
 
     def __repr__(self) -> str:
         return f"<Uplink {self._phone} {self.jitter!r} {self.ears!r}>"
@@ -87,6 +92,10 @@ class Uplink:
             return []
         return [self._carry_out(emit, now) for emit in self.jitter.on_tick(now)]
 
+    def mute_until(self, moment: float) -> None:
+        """A short sound is not for the model, such as the tone of a key."""
+        self._muted_until = moment
+
     def detach(self) -> None:
         """The socket is lost: no audio is invented until it comes back."""
         self._attached = False
@@ -99,19 +108,24 @@ class Uplink:
             return self._make_up(emit.samples, now)
         voice = emit.body
         level = voice.rms
-        self._listen(level, FRAME_S, now)
+        self._listen(voice.pcm, level, FRAME_S, now)
         self.self_audio.received(level)
         self.samples_out += len(voice.pcm) // SAMPLE_BYTES
+        if self.muted or now < self._muted_until:
+            return self._noise_of(len(voice.pcm) // SAMPLE_BYTES)
         return AppendAudio(voice.payload) if self._same else self._converted(voice.pcm)
 
     def _make_up(self, samples: int, now: float) -> AppendAudio:
         """Comfort noise for a silent frame, or where there is none."""
-        self._listen(0.0, samples / self._phone.rate_hz, now)
+        self._listen(b"", 0.0, samples / self._phone.rate_hz, now)
         self.samples_out += samples
+        return self._noise_of(samples)
+
+    def _noise_of(self, samples: int) -> AppendAudio:
         pcm = self._noise.take(samples, self.ears.noise_rms).tobytes()
         return AppendAudio(encode_payload(pcm)) if self._same else self._converted(pcm)
 
-    def _listen(self, level: float, length_s: float, now: float) -> None:
+    def _listen(self, pcm: bytes, level: float, length_s: float, now: float) -> None:
         """Let the ears hear the next stretch of the timeline, dated to when its last sample was spoken.
 
         As far as we know, and never later than it came. A stall's backlog comes all at once and was spoken one frame
@@ -122,6 +136,12 @@ class Uplink:
         heard = self.ears.hear(level, spoken_at)
         if heard is not None:
             self.heard.append(heard)
+        if self._tones is not None:
+            tone = self._tones.hear(pcm, level, spoken_at)
+            if tone is not None:
+                self.heard.append(tone)
+            if self._tones.done:
+                self._tones = None
 
     def _converted(self, pcm: bytes) -> AppendAudio:
         return AppendAudio(encode_payload(self._encoder.push(self._decoder.push(pcm))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -113,25 +114,48 @@ def _event(event: dict[str, Any]) -> Callback:
         _matching(_EVENT_ID, event.get("id")),
         _matching(_CONNECTION_ID, data.get("callConnectionId")),
     )
-    result = table(data.get("resultInformation"))
-    match kind:
-        case "CallConnected":
-            return CallConnected(*common)
-        case "CallDisconnected":
-            return CallDisconnected(*common, _number(result.get("code")), _number(result.get("subCode")))
-        case "AnswerFailed":
-            return AnswerFailed(*common, _number(result.get("code")), _number(result.get("subCode")))
-        case "MediaStreamingFailed":
-            details = text(table(data.get("mediaStreamingUpdate")).get("mediaStreamingStatusDetails"))
-            return MediaStreamingFailed(*common, details if _WORD.fullmatch(details) else "")
-        case "CallTransferAccepted":
-            return CallTransferAccepted(*common)
-        case "CallTransferFailed":
-            return CallTransferFailed(*common, _number(result.get("code")), _number(result.get("subCode")))
-        case "SendDtmfTonesCompleted" | "SendDtmfTonesFailed":
-            return SendDtmfTonesOver(*common, kind == "SendDtmfTonesCompleted")
-        case _:
-            return OtherCallback(*common)
+    read = _READERS.get(kind)
+    return OtherCallback(*common) if read is None else read(common, data)
+
+
+Common: TypeAlias = tuple[str, str | None, str | None]
+
+
+def _with_codes(
+    make: Callable[[str, str | None, str | None, int | None, int | None], Callback],
+) -> Callable[[Common, dict[str, Any]], Callback]:
+    """Readers of events whose result has a code and a sub-code."""
+
+    def read(common: Common, data: dict[str, Any]) -> Callback:
+        result = table(data.get("resultInformation"))
+        return make(*common, _number(result.get("code")), _number(result.get("subCode")))
+
+    return read
+
+
+def _streaming_failed(common: Common, data: dict[str, Any]) -> Callback:
+    details = text(table(data.get("mediaStreamingUpdate")).get("mediaStreamingStatusDetails"))
+    return MediaStreamingFailed(*common, details if _WORD.fullmatch(details) else "")
+
+
+_READERS: dict[str, Callable[[Common, dict[str, Any]], Callback]] = {
+    "CallConnected": lambda common, _data: CallConnected(*common),
+    "CallDisconnected": _with_codes(CallDisconnected),
+    "AnswerFailed": _with_codes(AnswerFailed),
+    "MediaStreamingFailed": _streaming_failed,
+    "CallTransferAccepted": lambda common, _data: CallTransferAccepted(*common),
+    "CallTransferFailed": _with_codes(CallTransferFailed),
+    "SendDtmfTonesCompleted": lambda common, _data: SendDtmfTonesOver(*common, sent=True),
+    "SendDtmfTonesFailed": lambda common, _data: SendDtmfTonesOver(*common, sent=False),
+}
+
+_WHY = {486: "busy", 600: "busy", 603: "declined", 403: "not_allowed", 408: "unreachable", 480: "unreachable"}
+"""SIP status codes as words; 487 is a ringing phone that was given up."""
+
+
+def why_not_connected(code: int | None) -> str:
+    """Why a transfer failed, in one of a few words: busy, declined, unreachable, not_allowed or failed."""
+    return _WHY.get(code or 0, "unreachable" if code in (404, 487) else "failed")
 
 
 def _matching(pattern: re.Pattern[str], value: Any) -> str | None:

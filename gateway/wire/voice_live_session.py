@@ -45,6 +45,8 @@ class SessionSettings:
     temperature: float | None = None
     max_response_output_tokens: int | None = None
     output_audio_timestamp_types: tuple[str, ...] | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    """function tools"""
     metadata: dict[str, str] = field(default_factory=dict)
 
     def session_object(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ class SessionSettings:
             "temperature": self.temperature,
             "max_response_output_tokens": self.max_response_output_tokens,
             "output_audio_timestamp_types": self.output_audio_timestamp_types,
+            "tools": list(self.tools) or None,
             "metadata": self.metadata or None,
         }
         return session | {name: value for name, value in optional.items() if value is not None}

@@ -55,7 +55,7 @@ def tone(seconds: float, rate_hz: int = 16000) -> Int16Array:
     return wave
 
 
-def phrases(rate_hz: int) -> dict[Phrase, Int16Array]:
+def phrases(rate_hz: int, _language: str) -> dict[Phrase, Int16Array]:
     return {phrase: tone(1.0, rate_hz) for phrase in Phrase}
 
 

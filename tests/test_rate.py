@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.server.rate import Rate
+from gateway.rate import Rate
 
 
 class Clock:

@@ -1,0 +1,260 @@
+"""The caller speaks: what that does to the agent. Barge-in is here, in one place.
+
+The service finds the turns. What they do to an answer depends on the agent's setting. *cut*: the service cancels its
+response by itself, and the rest is ours: take back what is queued, here and in the network, refuse what still comes,
+tell the service what was heard. *resume*: the service cancels nothing; the answer is held until it is known whether
+the sound was meant (`interruption`), then cut off, with a cancel of our own, or gone on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from gateway.session.downlink import Downlink
+from gateway.session.effects import Effect, Fields, Note
+from gateway.session.events import AudioDelta, AudioDone, InputTranscript, SpeechStarted, SpeechStopped
+from gateway.session.gate import GateState
+from gateway.session.interruption import Interruption, Verdict
+from gateway.session.settings import CallSettings, Interruptions
+from gateway.session.speaker import Speaker
+from gateway.session.turns import Turn, Turns
+from gateway.session.watchdog import Watchdog
+from gateway.words import is_backchannel
+
+UNWANTED_S = 5.0
+"""For so long after a sound that was none an answer to it is expected and refused; the service makes it as soon as the
+answer that went on has been generated."""
+UNANSWERED_S = 1.0
+"""A turn that cut an answer off, whose words have come, and that the service has not begun to answer by then is asked
+for: what the service does with a turn that ended during a response of its own is not documented."""
+
+Aside: TypeAlias = AudioDelta | AudioDone
+
+
+class CallerTurns:
+    """What the caller's voice does. `release` takes the sound that was set aside while it was not known."""
+
+    def __init__(
+        self,
+        settings: CallSettings,
+        speaker: Speaker,
+        downlink: Downlink,
+        watchdog: Watchdog,
+        release: Callable[[Aside, float, list[Effect]], None],
+    ) -> None:
+        self._resumes = settings.interruptions is Interruptions.RESUME
+        self._resume_after_s = settings.resume_after_s
+        self._languages = settings.line.languages
+        self._speaker = speaker
+        self._downlink = downlink
+        self._watchdog = watchdog
+        self._release = release
+        self.turns = Turns()
+        self._interruption = Interruption(settings.resume_after_s)
+        self._item_id = ""
+        """of the turn that is judged, or was judged last"""
+        self._held_at = 0.0
+        self._service_hears = False
+        self._stop_sent = False
+        self._held_response: str | None = None
+        self._held_a_turn = False
+        """the agent had the floor when it was held, and has it again if it goes on"""
+        self._aside: list[Aside] = []
+        self._unwanted_until: float | None = None
+        self._ask_at: float | None = None
+        self.cut_count = 0
+        """answers that were cut off so far; whoever waits for the agent's last word looks whether it was"""
+
+    def __repr__(self) -> str:
+        return f"{self.turns!r} {self._interruption!r}"
+
+    @property
+    def speaking(self) -> bool:
+        """The service hears the caller, or our own ears do."""
+        return self._service_hears or self.turns.voice_is_on
+
+    # --- our own ears ---------------------------------------------------------------------------------------------
+
+    def voice_began(self) -> None:
+        self.turns.voice_began()
+        self._interruption.voice_began()
+
+    def voice_ended(self, at: float) -> None:
+        self.turns.voice_ended(at)
+        self._interruption.voice_ended(at)
+
+    # --- the service's turns --------------------------------------------------------------------------------------
+
+    def on_speech_started(self, event: SpeechStarted, now: float, out: list[Effect]) -> None:
+        fields: Fields = {"item_id": event.item_id, "audio_start_ms": event.audio_start_ms}
+        out.append(Note("turn.speech_started", fields))
+        self._service_hears = True
+        self._unwanted_until = self._ask_at = None
+        if self._speaker.protected:
+            out.append(Note("interruption.protected", {}))
+        elif self._resumes:
+            self._hold(event.item_id, now, out)
+        else:
+            self._downlink.cancel(self._speaker.gate.response_id)
+            self._held_at = now
+            self._cut(now, out)
+
+    def on_speech_stopped(self, event: SpeechStopped, now: float, out: list[Effect]) -> None:
+        out.append(Note("turn.speech_stopped", {"item_id": event.item_id, "audio_end_ms": event.audio_end_ms}))
+        self._service_hears = False
+        self._interruption.stopped(now)
+        if self._speaker.protected:
+            return
+        self.turns.caller_ended()
+        self._watchdog.arm(now, self.turns.wait.speech_end)
+
+    def on_transcript(self, event: InputTranscript, now: float, out: list[Effect]) -> bool:
+        """What was said in a turn is known.
+
+        Returns:
+            Whether the caller has said something: a cough and an "uh-huh" under the agent's words are nothing.
+        """
+        out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
+        has_words = bool(event.text.strip())
+        if self._interruption.open and event.item_id == self._item_id:
+            claims = has_words and not is_backchannel(event.text, self._languages)
+            self._decide(self._interruption.words(claim_the_turn=claims), now, out)
+            if claims:
+                self._ask_at = now + UNANSWERED_S
+            return claims
+        if has_words and event.item_id == self._item_id and self._unwanted_until is not None:
+            if is_backchannel(event.text, self._languages):
+                return False
+            self._unwanted_until = None  # it was taken for nothing before its words came
+            self._cancel_and_cut(now, out)
+            self._ask_at = now + UNANSWERED_S
+            return True
+        if has_words:
+            self._watchdog.progress(now)
+        elif self._speaker.gate.state is GateState.IDLE and not self._speaker.protected:
+            self.turns.nothing_said(now + self._resume_after_s)
+            if self.turns.turn is not Turn.OWED:
+                self._watchdog.disarm()
+        return has_words
+
+    def on_tick(self, now: float, out: list[Effect]) -> bool:
+        """Returns whether an answer has to be asked for, because nobody else does."""
+        if self._interruption.open:
+            answered = self._speaker.gate.response_id not in (None, self._held_response)
+            self._decide(self._interruption.on_tick(now, answered=answered), now, out)
+        if self._unwanted_until is not None and now >= self._unwanted_until:
+            self._unwanted_until = None
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_at = None
+            return self._speaker.gate.idle and self.turns.turn is Turn.OWED
+        if self.turns.resume_at is not None and now >= self.turns.resume_at:
+            self.turns.resume_at = None
+            return True
+        return False
+
+    # --- responses of the service ---------------------------------------------------------------------------------
+
+    def refuses_answer(self) -> bool:
+        """The service has begun to answer a sound that was none."""
+        wanted = self._unwanted_until is None
+        self._unwanted_until = None
+        return not wanted
+
+    def answer_began(self) -> None:
+        self.turns.answer_began()
+        self._ask_at = None
+
+    def sets_aside(self, piece: Aside) -> bool:
+        """Sound of another answer, while it is not known whether the one that is held goes on."""
+        if not self._interruption.open or piece.response_id == self._held_response:
+            return False
+        self._aside.append(piece)
+        return True
+
+    # --- the agent is stopped by something else than a voice ------------------------------------------------------
+
+    def stop_agent(self, now: float, out: list[Effect]) -> None:
+        """A key was pressed, time is up: the service does not know, so its response is cancelled as well."""
+        self._interruption.forget()
+        self._aside.clear()
+        self._unwanted_until = self._ask_at = self.turns.resume_at = None
+        self._speaker.cancel_response(out)
+        self._speaker.gate.forget_waiting()
+        self._watchdog.disarm()
+        if self._speaker.stop(now, out).anything_cut:
+            self.cut_count += 1
+        self.turns.agent_finished()
+
+    # --- holding, cutting, going on -------------------------------------------------------------------------------
+
+    def _hold(self, item_id: str, now: float, out: list[Effect]) -> None:
+        gate = self._speaker.gate
+        first = not self._interruption.open
+        if first:
+            self._held_response = gate.response_id
+            self._held_a_turn = self.turns.turn is Turn.SPEAKING
+        held = self._speaker.hold(now, out)
+        if not held.anything and gate.state is not GateState.ACTIVE:
+            self._speaker.resume()
+            self._interruption.forget()
+            self.turns.caller_began(interrupting=False)
+            return
+        self._item_id = item_id
+        if first:
+            self._held_at, self._stop_sent = now, held.needs_stop
+        self._interruption.began(now)
+        self._watchdog.disarm()
+        out.append(Note("interruption.held", {"item_id": item_id}))
+
+    def _decide(self, verdict: Verdict | None, now: float, out: list[Effect]) -> None:
+        match verdict:
+            case Verdict.CUT:
+                self._cancel_and_cut(now, out)
+            case Verdict.RESUME:
+                self._go_on(now, out)
+            case None:
+                pass
+
+    def _cancel_and_cut(self, now: float, out: list[Effect]) -> None:
+        """The caller has the turn, with a cancel of our own; what was set aside is the answer."""
+        gate = self._speaker.gate
+        if gate.response_id is None or gate.response_id == self._held_response:
+            self._speaker.cancel_response(out)
+        self._downlink.cancel(self._held_response)
+        spoke_already = self.turns.turn is Turn.OWED
+        self._cut(now, out)
+        if spoke_already:
+            self.turns.turn = Turn.OWED
+            self._watchdog.arm(now, self.turns.wait.speech_end)
+        aside, self._aside = self._aside, []
+        for piece in aside:
+            self._release(piece, now, out)
+
+    def _cut(self, now: float, out: list[Effect]) -> None:
+        self._speaker.gate.forget_waiting()
+        self._watchdog.disarm()
+        cut = self._speaker.stop(now, out)
+        self.turns.caller_began(interrupting=cut.anything_cut)
+        if cut.anything_cut:
+            self.cut_count += 1
+            fields: Fields = {
+                "item_id": cut.cuts[0].item_id if cut.cuts else None,
+                "stop_sent": cut.stop_needed or self._stop_sent,
+                "speech_started_at": self._held_at,
+            }
+            out.append(Note("barge_in", fields))
+        self._stop_sent = False
+
+    def _go_on(self, now: float, out: list[Effect]) -> None:
+        """It was nothing: the answer goes on, and no other is wanted."""
+        out.append(Note("interruption.false", {"held_ms": round((now - self._held_at) * 1000)}))
+        self._unwanted_until = now + UNWANTED_S
+        if self._speaker.gate.response_id not in (None, self._held_response):
+            self._speaker.cancel_response(out)  # an answer to it has begun already
+            self._unwanted_until = None
+        self._aside.clear()
+        self._stop_sent = False
+        self._watchdog.disarm()
+        self._speaker.resume()
+        self.turns.went_on(speaking=self._held_a_turn)
