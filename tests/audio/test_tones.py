@@ -18,7 +18,7 @@ from gateway.audio.tones import FAX_FOR_S, TTY_FOR_S, Tone, ToneWatch
 from gateway.clips import load_clips
 from gateway.simulator.clips import clip_names, load_clip, speech_at
 from gateway.simulator.phone.channel import MOUTH_HZ, PhoneLine
-from gateway.simulator.phone.tones import EUROPEAN_BAUD, US_BAUD, baudot, fax_calling_tone
+from gateway.simulator.phone.machines import EUROPEAN_BAUD, US_BAUD, baudot, fax_calling_tone
 
 RATES_HZ = [8000, 16000, 24000]
 FloatArray = npt.NDArray[np.float64]

@@ -5,6 +5,7 @@ served over REST, callbacks and a media WebSocket come back to the URLs of the a
 caller heard. It follows the service's documentation and recordings, and knows nothing of the gateway it calls.
 """
 
+from gateway.simulator.phone.matching import Match, heard_at
 from gateway.simulator.phone.network import LiveCall, NetworkOptions, PhoneNetwork
 from gateway.simulator.phone.plan import (
     AfterAgent,
@@ -16,6 +17,7 @@ from gateway.simulator.phone.plan import (
     Say,
     Speech,
     WaitAgent,
+    WhileSpeaking,
     default_story,
 )
 from gateway.simulator.phone.record import CallRecord
@@ -29,6 +31,7 @@ __all__ = [
     "HangUp",
     "Interrupt",
     "LiveCall",
+    "Match",
     "NetworkOptions",
     "PhoneNetwork",
     "PhoneSwitches",
@@ -36,6 +39,8 @@ __all__ = [
     "Say",
     "Speech",
     "WaitAgent",
+    "WhileSpeaking",
     "default_story",
+    "heard_at",
     "parse_switches",
 ]

@@ -15,7 +15,10 @@ from gateway.simulator.phone.plan import CallPlan
 from gateway.simulator.phone.shapes import CallIds, Json, call_over
 from gateway.simulator.phone.streaming import Streaming
 from gateway.simulator.phone.talk import Talk
+from gateway.simulator.phone.targets import Target
 from gateway.simulator.phone.tasks import TaskOwner
+from gateway.simulator.phone.tones import SentTones
+from gateway.simulator.phone.transfer import TransferRequest
 
 _LAST_CALLBACKS_S = 5.0
 """How long callbacks that are on their way may take after the call."""
@@ -34,6 +37,7 @@ class PhoneCall:
         self.ids = ids
         self.ending: str | None = None
         """caller, gateway, transferred, rejected, redirected or unanswered"""
+        self.redirected_to: Target | None = None
         self.times: dict[str, float] = {}
         """milestones, monotonic seconds"""
         self.answers: list[tuple[float, int]] = []
@@ -150,12 +154,24 @@ class PhoneCall:
         self._decided.set()
         return self._connection.properties()
 
-    def refuse(self, ending: str) -> None:
-        """Reject or redirect.
+    def reject(self) -> None:
+        """Refuse to pick up.
 
         Raises:
             ApiError: there is nothing left to refuse.
         """
+        self._refuse("rejected")
+
+    def redirect(self, target: Target) -> None:
+        """Let it ring elsewhere; where that is, is the last this call knows.
+
+        Raises:
+            ApiError: there is nothing left to redirect.
+        """
+        self._refuse("redirected")
+        self.redirected_to = target
+
+    def _refuse(self, ending: str) -> None:
         if self._connection is not None or self.ending is not None:
             raise call_over()
         self.end(ending)
@@ -181,6 +197,14 @@ class PhoneCall:
         if self._operations is None or self.ending is not None:
             raise call_over()
         return self._operations
+
+    @property
+    def transfers(self) -> list[TransferRequest]:
+        return [] if self._operations is None else self._operations.transfers.requests
+
+    @property
+    def sent_tones(self) -> list[SentTones]:
+        return [] if self._operations is None else self._operations.tones.sent
 
     @property
     def state(self) -> str:

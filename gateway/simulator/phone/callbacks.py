@@ -127,6 +127,11 @@ class CallEvents:
             await self._send("RoomTemperatureUpdated", {"degrees": 21, "resultInformation": None}, None, url)
         await self._send(kind, data, context or self._context, url)
 
+    async def post_outcome(self, kind: str, data: Json, request: Json) -> None:
+        """Send how an operation ended, to where the body of its request wanted it."""
+        context, url = request.get("operationContext"), request.get("operationCallbackUri")
+        await self.post(kind, data, context=context, url=url)
+
     async def _send(self, kind: str, data: Json, context: str | None, url: str | None) -> None:
         # Recordings have no operationContext in the events that nobody asked for.
         named = {} if context is None or kind == "ParticipantsUpdated" else {"operationContext": context}

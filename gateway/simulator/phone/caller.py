@@ -26,11 +26,11 @@ from gateway.simulator.phone.plan import (
     Say,
     WaitAgent,
     When,
+    WhileSpeaking,
 )
 from gateway.simulator.phone.voices import Utterance, load_utterance
 
 _FRAME = round(FRAME_S * MOUTH_HZ)
-_KEY_EVERY_S = 0.3
 _SPOKEN_S = 0.1
 """Less voice than this is a click, not an agent that has spoken."""
 
@@ -114,6 +114,7 @@ class Caller:
         self._speech = np.empty(0, np.int16)
         self._keys: deque[str] = deque()
         self._next_key_at = 0.0
+        self._key_every_s = 0.0
         self._utterances = utterances
         self.spoken: list[Spoken] = []
         self.gave_up = False
@@ -144,7 +145,7 @@ class Caller:
             return CallerFrame(mouth, hang_up=True)
         if self._keys:
             return CallerFrame(mouth, digit=self._take_key(now))
-        if not self.speaking and self._actions and self._is_due(self._actions[0].when, now):
+        if self._actions and self._may_begin(self._actions[0], now):
             return self._begin(self._actions.popleft(), mouth, now)
         return CallerFrame(mouth)
 
@@ -168,13 +169,18 @@ class Caller:
     def _take_key(self, now: float) -> str | None:
         if now < self._next_key_at:
             return None
-        self._next_key_at = now + _KEY_EVERY_S
+        self._next_key_at = now + self._key_every_s
         key = self._keys.popleft()
         if not self._keys:
             self._turn = _Turn(now)
         return key
 
-    def _is_due(self, when: When, now: float) -> bool:
+    def _may_begin(self, action: Action, now: float) -> bool:
+        """It is time; and one mouth says one thing after the other, while a hand can press keys beside it."""
+        beside = isinstance(action, Press) and isinstance(action.when, At | WhileSpeaking)
+        return (beside or not self.speaking) and self._is_due(action.when, now)
+
+    def _is_due(self, when: When | WhileSpeaking, now: float) -> bool:
         turn = self._turn
         match when:
             case AfterAgent(pause_s):
@@ -182,6 +188,8 @@ class Caller:
                 return turn.voiced_s >= _SPOKEN_S and now - turn.last_voice_at >= pause_s - FRAME_S / 2
             case Interrupt(after_s):
                 return turn.first_voice_at is not None and now - turn.first_voice_at >= after_s - FRAME_S / 2
+            case WhileSpeaking(after_s):
+                return bool(self.spoken) and now - self.spoken[-1].start_at >= after_s - FRAME_S / 2
             case At(s):
                 return now - self._answered_at >= s - FRAME_S / 2
 
@@ -190,9 +198,9 @@ class Caller:
             case Say():
                 self._speak(self._utterances[action], now)
                 return CallerFrame(mouth)
-            case Press(digits):
+            case Press(digits, _, every_s):
                 self._keys.extend(digits)
-                self._next_key_at = now
+                self._next_key_at, self._key_every_s = now, every_s
                 return CallerFrame(mouth, digit=self._take_key(now))
             case WaitAgent():
                 return CallerFrame(mouth)

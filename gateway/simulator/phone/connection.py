@@ -130,9 +130,15 @@ class Connection:
                 self.streams[-1].start()
         return self.properties()
 
+    @property
+    def muted(self) -> bool:
+        """The caller is not to be heard, though frames go on."""
+        return self.state == "transferring" and self.leg.plan.switches.transfer_media == "silent"
+
     def offer_frame(self, message: str, due: float) -> None:
         """Twenty milliseconds of the caller's line, for every open media socket."""
-        if not self.on_hold:
+        stopped = self.state == "transferring" and self.leg.plan.switches.transfer_media == "stops"
+        if not self.on_hold and not stopped:
             for stream in self.streams:
                 stream.offer_frame(message, due)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import aiohttp
 
@@ -15,20 +14,14 @@ from gateway.audio.wav import WavError, read_wav
 from gateway.simulator.phone import shapes
 from gateway.simulator.phone.connection import Connection, Services
 from gateway.simulator.phone.lane import Lane
-from gateway.simulator.phone.shapes import ApiError, Json, bad_request
+from gateway.simulator.phone.shapes import ApiError, Json, Reply, bad_request
 from gateway.simulator.phone.tasks import TaskOwner
+from gateway.simulator.phone.tones import Tones
+from gateway.simulator.phone.transfer import Transfers
 from gateway.simulator.phone.voices import change_rate
 
 _FETCH_S = 10.0
 _PLAYABLE_HZ = 16000
-_TONE_S = 0.25
-"""A tone and the pause after it, when tones are sent into the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    body: Json | None = None
 
 
 class Operations:
@@ -49,6 +42,8 @@ class Operations:
         self._http = services.http
         self._clock = services.clock
         self._tasks = tasks
+        self.transfers = Transfers(connection, end, services.clock, tasks)
+        self.tones = Tones(connection, services.clock, tasks)
         self._player: Lane | None = None
         self._cancel_play: Callable[[], None] = _nothing
 
@@ -64,12 +59,12 @@ class Operations:
             "cancelAllMediaOperations": self._cancel_media,
             "startMediaStreaming": self._start_streaming,
             "stopMediaStreaming": self._stop_streaming,
-            "transferToParticipant": self._transfer,
+            "transferToParticipant": self.transfers.request,
             "hold": self._hold,
             "unhold": self._unhold,
-            "sendDtmfTones": self._send_tones,
-            "startContinuousDtmfRecognition": self._start_digits,
-            "stopContinuousDtmfRecognition": self._stop_digits,
+            "sendDtmfTones": self.tones.send,
+            "startContinuousDtmfRecognition": self.tones.start_recognition,
+            "stopContinuousDtmfRecognition": self.tones.stop_recognition,
         }
         if action not in actions:
             raise ApiError(404, "NotFound", "No HTTP resource was found that matches the request.")
@@ -103,6 +98,8 @@ class Operations:
         sources = body.get("playSources") or []
         if not sources or sources[0].get("kind") != "file":
             raise bad_request("playSources must hold a file; speech needs a service that was not configured.")
+        if body.get("playTo"):
+            self.tones.refuse_while_sending()
         self._tasks.spawn(self._play_file(str(sources[0].get("file", {}).get("uri")), body))
         return Reply(202)
 
@@ -127,7 +124,7 @@ class Operations:
             return
         ear = self._connection.ear
         self._player = self._player or ear.open_player()
-        await self._post("PlayStarted", {"resultInformation": shapes.DONE}, body)
+        await self._connection.events.post_outcome("PlayStarted", {"resultInformation": shapes.DONE}, body)
         loop = bool((body.get("playOptions") or {}).get("loop"))
         samples = change_rate(wav.mono, wav.rate_hz, ear.rate_hz)
         while True:
@@ -136,11 +133,13 @@ class Operations:
             canceled = await self._canceled_within(self._player.waiting_s(now))
             if canceled:
                 self._player.stop(self._clock())
-                await self._post("PlayCanceled", {"resultInformation": shapes.result(400, 8508, "Canceled.")}, body)
+                await self._connection.events.post_outcome(
+                    "PlayCanceled", {"resultInformation": shapes.result(400, 8508, "Canceled.")}, body
+                )
                 return
             if not loop:
                 break
-        await self._post("PlayCompleted", {"resultInformation": shapes.DONE}, body)
+        await self._connection.events.post_outcome("PlayCompleted", {"resultInformation": shapes.DONE}, body)
 
     async def _canceled_within(self, wait_s: float) -> bool:
         canceled = asyncio.Event()
@@ -154,35 +153,9 @@ class Operations:
 
     async def _play_failed(self, sub_code: int, message: str, body: Json) -> None:
         data = {"failedPlaySourceIndex": 0, "resultInformation": shapes.result(400, sub_code, message)}
-        await self._post("PlayFailed", data, body)
+        await self._connection.events.post_outcome("PlayFailed", data, body)
 
-    # --- transfer, hold, digits ------------------------------------------------------------------------------------
-
-    def _transfer(self, body: Json) -> Reply:
-        if not body.get("targetParticipant"):
-            raise bad_request("targetParticipant is missing.")
-        if self._connection.state != "connected":
-            raise ApiError(409, 8607, "A transfer is under way, or the call is not connected yet.")
-        self._connection.state = "transferring"
-        self._tasks.spawn(self._finish_transfer(body))
-        return Reply(202, _context(body))
-
-    async def _finish_transfer(self, body: Json) -> None:
-        connection = self._connection
-        switches = connection.leg.plan.switches
-        await asyncio.sleep(switches.transfer_s)
-        if switches.transfer == "failed":
-            connection.state = "connected"
-            outcome = shapes.result(486, 8539, "The target is busy.")
-            await self._post("CallTransferFailed", {"resultInformation": outcome}, body)
-            return
-        data = {
-            "transferTarget": body["targetParticipant"],
-            "transferee": body.get("transferee") or connection.leg.caller,
-            "resultInformation": shapes.result(200, 7015, "The transfer operation completed successfully."),
-        }
-        await self._post("CallTransferAccepted", data, body)
-        self._end("transferred")
+    # --- hold ------------------------------------------------------------------------------------------------------
 
     def _hold(self, _body: Json) -> Reply:
         return self._set_hold(on_hold=True)
@@ -194,34 +167,6 @@ class Operations:
         self._connection.on_hold = on_hold
         self._tasks.spawn(self._connection.post_participants())
         return Reply(200)
-
-    def _send_tones(self, body: Json) -> Reply:
-        self._tasks.spawn(self._finish_tones(body))
-        return Reply(202, _context(body))
-
-    async def _finish_tones(self, body: Json) -> None:
-        await asyncio.sleep(_TONE_S * len(body.get("tones") or []))
-        await self._post("SendDtmfTonesCompleted", {"resultInformation": shapes.DONE}, body)
-
-    def _start_digits(self, _body: Json) -> Reply:
-        self._connection.digit_callbacks = True
-        return Reply(200)
-
-    def _stop_digits(self, body: Json) -> Reply:
-        self._connection.digit_callbacks = False
-        self._tasks.spawn(self._post("ContinuousDtmfRecognitionStopped", {"resultInformation": shapes.DONE}, body))
-        return Reply(200)
-
-    async def _post(self, kind: str, data: Json, body: Json) -> None:
-        """The outcome of an operation, to where its request wanted it."""
-        await self._connection.events.post(
-            kind, data, context=body.get("operationContext"), url=body.get("operationCallbackUri")
-        )
-
-
-def _context(body: Json) -> Json:
-    context = body.get("operationContext")
-    return {} if context is None else {"operationContext": context}
 
 
 def _nothing() -> None:

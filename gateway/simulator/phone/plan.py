@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway.audio.pcm import Int16Array
+from gateway.simulator.phone.sounds import KEYS
 from gateway.simulator.phone.switches import PhoneSwitches
 
 
@@ -33,6 +34,13 @@ class At:
     s: float
 
 
+@dataclass(frozen=True, slots=True)
+class WhileSpeaking:
+    """`after_s` after the caller's own last sentence began; only keys can be pressed meanwhile."""
+
+    after_s: float
+
+
 When: TypeAlias = AfterAgent | Interrupt | At
 
 
@@ -55,10 +63,21 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Keys of the telephone, 0.3 s apart."""
+    """Keys of the telephone.
+
+    Raises:
+        ValueError: a telephone has no such key.
+    """
 
     digits: str
-    when: When = field(default_factory=AfterAgent)
+    when: When | WhileSpeaking = field(default_factory=AfterAgent)
+    """a moment of `At` or `WhileSpeaking` is kept in the midst of the caller's own sentence"""
+    every_s: float = 0.3
+
+    def __post_init__(self) -> None:
+        for digit in self.digits:
+            if digit not in KEYS:
+                raise ValueError(f"a telephone has no key {digit!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from gateway.simulator.phone.events import Attempt
 from gateway.simulator.phone.lane import Arrival, Gap, Stop, Unheard
 from gateway.simulator.phone.media import MediaLeg
 from gateway.simulator.phone.switches import LineCodec
+from gateway.simulator.phone.targets import Target
+from gateway.simulator.phone.tones import SentTones
+from gateway.simulator.phone.transfer import TransferRequest
 from gateway.simulator.phone.voices import change_rate
 
 
@@ -80,6 +83,11 @@ class CallRecord:
     ear_track: Int16Array
     errors: tuple[str, ...]
     """of the twin itself; there should be none"""
+    redirected_to: Target | None = None
+    transfers: tuple[TransferRequest, ...] = ()
+    """those that were taken, in order"""
+    sent_tones: tuple[SentTones, ...] = ()
+    """sent to the caller, request by request"""
 
     @property
     def hung_up_by(self) -> str | None:
@@ -135,6 +143,9 @@ class CallRecord:
             "heard": _plain(self.heard),
             "gaps": _plain(self.gaps),
             "stops": _plain(self.stops),
+            "redirected_to": None if self.redirected_to is None else dataclasses.asdict(self.redirected_to),
+            "transfers": _plain(self.transfers),
+            "sent_tones": _plain(self.sent_tones),
             "unheard": [_unheard_json(piece, self.unheard_hz) for piece in self.unheard],
             "arrivals": {"count": len(lateness), **_percentiles(lateness)},
             "errors": list(self.errors),
@@ -169,6 +180,9 @@ def make_record(call: PhoneCall) -> CallRecord:
         stops=() if ear is None else tuple(ear.stops),
         unheard=() if ear is None else tuple(ear.unheard),
         unheard_hz=MOUTH_HZ if ear is None else ear.rate_hz,
+        redirected_to=call.redirected_to,
+        transfers=tuple(call.transfers),
+        sent_tones=tuple(call.sent_tones),
         origin=origin,
         caller_track=_padded(caller_track, length),
         ear_track=_padded(ear_track, length),

@@ -12,9 +12,9 @@ import orjson
 from aiohttp import web
 
 from gateway.simulator.phone.call import PhoneCall
-from gateway.simulator.phone.operations import Reply
-from gateway.simulator.phone.shapes import ApiError, Json, bad_request, call_over
+from gateway.simulator.phone.shapes import ApiError, Json, Reply, bad_request, call_over
 from gateway.simulator.phone.signature import SignedRequest, refusal
+from gateway.simulator.phone.targets import parse_target
 
 _ROOT = "/calling/callConnections"
 _PATH = re.compile(
@@ -126,11 +126,12 @@ class CallAutomation:
             raise call_over()
         if verb == "answer":
             return await self._answer(call, body, version, request)
-        if verb == "redirect" and not body.get("target"):
-            raise bad_request("target is missing.")
 
         def refuse() -> Reply:
-            call.refuse("rejected" if verb == "reject" else "redirected")
+            if verb == "reject":
+                call.reject()
+            else:
+                call.redirect(parse_target(body.get("target"), "target"))
             return Reply(204)
 
         return self._repeatable(request, refuse)

@@ -44,6 +44,20 @@ def call_over() -> ApiError:
     return ApiError(404, 8522, "The resource was not found.")
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the service answers to a request it carries out."""
+
+    status: int
+    body: Json | None = None
+
+
+def reply_with_context(status: int, body: Json) -> Reply:
+    """The result of an operation that ends with an event: the operationContext of its request, if any."""
+    context = body.get("operationContext")
+    return Reply(status, {} if context is None else {"operationContext": context})
+
+
 INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 

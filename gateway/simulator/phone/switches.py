@@ -19,7 +19,10 @@ StampQuality = Literal["true", "missing", "coarse", "frozen", "jumping"]
 RepeatedAnswer = Literal["replay", "conflict", "second_socket"]
 Participant = Literal["by_mode", "always", "never"]
 LineCodec = Literal["alaw", "ulaw", "none"]
-Transfer = Literal["accepted", "failed"]
+TransferOutcome = Literal["accepted", "failed", "no_event"]
+UnseenTransfer = Literal["transferring", "connected", "transferAccepted", "gone"]
+TransferMedia = Literal["flows", "silent", "stops"]
+SendTones = Literal["completed", "failed"]
 CloseHow = Literal["abort", "close"]
 ANSWER_FAULTS = ("429", "500", "503", "404", "hang", "reset", "delay", "lost")
 
@@ -66,9 +69,16 @@ class PhoneSwitches:
     """False: CallDisconnected is never posted"""
     sprinkle: bool = False
     """events and media messages of unknown kind among the known ones"""
-    transfer: Transfer = "accepted"
+    transfer: tuple[TransferOutcome, ...] = ("accepted",)
+    """of the first transfer, the second, ...; the last one holds for all after it. no_event: nothing is ever told"""
     transfer_s: float = 1.0
-    """from the request to the transfer's event"""
+    """from the request to the transfer's outcome; somebody's phone may ring for 75 s"""
+    transfer_unseen: UnseenTransfer = "transferring"
+    """what a transfer without an event comes to: the state the call's properties say, or a call that is gone"""
+    transfer_media: TransferMedia = "flows"
+    """the caller's frames during a transfer: as ever, digital silence, or none (not documented)"""
+    send_tones: SendTones = "completed"
+    """how tones sent to the caller end"""
 
     # --- the media socket -----------------------------------------------------------------------------------------
     rate_hz: int | None = None
@@ -106,6 +116,8 @@ class PhoneSwitches:
     """StopAudio takes effect this long after it arrived"""
 
     # --- sound from the caller --------------------------------------------------------------------------------
+    inband_tones: bool = False
+    """a key also sounds in the caller's audio; gateways of telephone networks mostly take the sound out"""
     codec: LineCodec = "alaw"
     """what the call passes on its way to the network; none: the band-pass alone"""
     level_db: float = 0.0
@@ -122,6 +134,8 @@ class PhoneSwitches:
     """how the uplink frames are late: scheduler_jitter, late_frames, bursts, retransmits or stalls"""
 
     def __post_init__(self) -> None:
+        if not self.transfer or not set(self.transfer) <= set(get_args(TransferOutcome)):
+            raise ValueError(f"transfer is a tuple of one or more of {', '.join(get_args(TransferOutcome))}")
         for fault in self.answer_faults:
             if fault.partition(":")[0] not in ANSWER_FAULTS:
                 raise ValueError(f"answer fault {fault!r} is not one of {', '.join(ANSWER_FAULTS)}")
@@ -158,7 +172,7 @@ def _parse(hint: Any, text: str) -> Any:
     if type(None) in get_args(hint):
         return None if text == "none" else _parse(get_args(hint)[0], text)
     if get_origin(hint) is tuple:
-        return tuple(part for part in text.split(",") if part)
+        return tuple(_parse(get_args(hint)[0], part) for part in text.split(",") if part)
     if hint is bool:
         if text not in ("true", "false"):
             raise ValueError(f"{text!r} is not one of true, false")

@@ -11,8 +11,10 @@ import numpy as np
 from gateway.audio.pcm import FRAME_S, Int16Array
 from gateway.simulator.phone.arrival import arrival_shape
 from gateway.simulator.phone.caller import Caller
+from gateway.simulator.phone.channel import MOUTH_HZ
 from gateway.simulator.phone.ear import Ear
 from gateway.simulator.phone.plan import CallPlan
+from gateway.simulator.phone.sounds import dtmf
 from gateway.simulator.phone.uplink import StreamFormat, Uplink
 
 Clock: TypeAlias = Callable[[], float]
@@ -20,6 +22,9 @@ Clock: TypeAlias = Callable[[], float]
 
 class Network(Protocol):
     """Where the line leads."""
+
+    @property
+    def muted(self) -> bool: ...
 
     def offer_frame(self, message: str, due: float) -> None: ...
 
@@ -50,6 +55,9 @@ class Talk:
         self._uplink = Uplink(stream, switches, seed=plan.seed, wall_at=lambda moment: moment + wall_ahead)
         self._arrival = arrival_shape(switches.impairment, plan.seed)
         self._mouth: list[Int16Array] = []
+        self._inband_tones = switches.inband_tones
+        self._tone = np.empty(0, np.int16)
+        """of the key pressed last, as far as it has not sounded yet"""
 
     async def run(self, network: Network, hang_up: Callable[[], None], over: asyncio.Event) -> None:
         """Until the call is over; on an absolute schedule, so a stall is caught up and no frame is left out.
@@ -71,13 +79,26 @@ class Talk:
         """What the caller said, clean, from the answer on; at the rate of the mouth."""
         return np.concatenate([np.empty(0, np.int16), *self._mouth])
 
+    def _with_tone(self, mouth: Int16Array) -> Int16Array:
+        """The telephone puts the sound of a key over the voice."""
+        part, self._tone = self._tone[: len(mouth)], self._tone[len(mouth) :]
+        if not len(part):
+            return mouth
+        mixed = mouth.astype(np.int32)
+        mixed[: len(part)] += part
+        return np.clip(mixed, -32768, 32767).astype(np.int16)
+
     def _exchange(self, network: Network, frame: int, frame_at: float) -> bool:
         """Twenty milliseconds; returns whether the caller puts the phone down."""
         heard = self._ear.advance(frame_at)
         step = self.caller.step(frame_at, agent_voiced=self._ear.voiced)
-        self._mouth.append(step.mouth)
+        mouth = self._with_tone(step.mouth)
+        self._mouth.append(mouth)
         due = frame_at + self._delay_s
-        network.offer_frame(self._uplink.message(step.mouth, heard, frame_at), due + self._arrival(frame))
+        message = self._uplink.message(mouth, heard, frame_at, muted=network.muted)
+        network.offer_frame(message, due + self._arrival(frame))
         if step.digit is not None:
             network.offer_digit(step.digit, due)
+            if self._inband_tones:
+                self._tone = dtmf(step.digit, MOUTH_HZ)
         return step.hang_up

@@ -1,88 +1,120 @@
-"""What machines say on the telephone: a fax machine that calls, and a textphone (TTY)."""
+"""Keys of the telephone in both directions: recognised in the caller's audio, and sent to the caller."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from gateway.audio.pcm import Int16Array
+from gateway.simulator.phone import shapes
+from gateway.simulator.phone.connection import Connection
+from gateway.simulator.phone.shapes import ApiError, Json, Reply, bad_request, reply_with_context
+from gateway.simulator.phone.switches import SendTones
+from gateway.simulator.phone.tasks import TaskOwner
 
-LEVEL_DBFS = -15.0
-"""Root mean square: -9 dBm0, what a textphone sends to the line; fax machines send little less."""
-
-CNG_HZ = 1100.0
-CNG_ON_S, CNG_OFF_S = 0.5, 3.0
-"""ITU-T T.30, calling tone."""
-
-MARK_HZ, SPACE_HZ = 1400.0, 1800.0
-"""ITU-T V.18 Annex A."""
-US_BAUD, EUROPEAN_BAUD = 1000 / 22, 50.0
-_STOP_BITS = 2.0
-"""V.18 asks for 1.5 at least."""
-_CARRIER_S, _HOLD_S = 0.15, 0.3
-"""Mark before the first character and after the last one."""
-
-_LETTERS = "\0E\nA SIU\rDRJNFCKTZLWHYPQOBG\x0eMXV\x0f"
-_FIGURES = "\0" + "3\n- \x0087\r\x004\0,\0:(5\0)2\x006019?\0\x0e./\0\x0f"
-"""ITA2 by code, bit 1 lowest; \x0e and \x0f are the shifts. Figures that countries differ in are left out."""
-_TO_FIGURES, _TO_LETTERS = 27, 31
+MOST_TONES = 18
+"""Of one request (Microsoft Learn, mid-call media actions)."""
+_WORDS = frozenset(shapes.TONES.values())
+_TONE_S = 0.25
+"""A tone and the pause after it."""
 
 
-def fax_calling_tone(
-    seconds: float, rate_hz: int, *, frequency_hz: float = CNG_HZ, on_s: float = CNG_ON_S, off_s: float = CNG_OFF_S
-) -> Int16Array:
-    """What a fax machine says that calls, beginning with a burst; shape (n,).
+@dataclass(slots=True)
+class SentTones:
+    """One sendDtmfTones that was taken."""
 
-    Args:
-        seconds: how long, pauses included.
-        rate_hz: of the samples.
-        frequency_hz: T.30 allows 38 Hz to either side.
-        on_s: of a burst; T.30 allows 15 % to either side.
-        off_s: of the pause after it, likewise.
-    """
-    at_s: npt.NDArray[np.float64] = np.arange(round(seconds * rate_hz)) / rate_hz
-    sounds = at_s % (on_s + off_s) < on_s
-    return _sound(np.where(sounds, np.sin(2 * np.pi * frequency_hz * at_s), 0.0))
+    tones: tuple[str, ...]
+    """words: zero to nine, a to d, pound, asterisk"""
+    at: float
+    outcome: SendTones | None = None
+    """None: the call was over before"""
+    outcome_at: float | None = None
 
 
-def baudot(text: str, rate_hz: int, *, baud: float = US_BAUD, detuned: float = 1.0) -> Int16Array:
-    """What a textphone says when this is typed without a pause; shape (n,).
+class Tones:
+    """The tone operations of one call.
 
     Args:
-        text: capital letters, digits, space and - , . : ( ) / ?
-        rate_hz: of the samples.
-        baud: bits a second, US_BAUD or EUROPEAN_BAUD.
-        detuned: factor of both frequencies; V.18 allows 5 % to either side.
-
-    Raises:
-        ValueError: the text has another character.
+        connection: of the answered call.
+        clock: monotonic seconds.
+        tasks: owns what goes on in the background.
     """
-    steps = [(MARK_HZ, _CARRIER_S)]
-    for code in _codes(text):
-        bits = [False, *(bool(code >> place & 1) for place in range(5))]
-        steps += [(MARK_HZ if bit else SPACE_HZ, 1 / baud) for bit in bits]
-        steps.append((MARK_HZ, _STOP_BITS / baud))
-    steps.append((MARK_HZ, _HOLD_S))
-    ends = np.rint(np.cumsum([length_s for _, length_s in steps]) * rate_hz).astype(np.int64)
-    hz = np.repeat([hz for hz, _ in steps], np.diff(ends, prepend=0))
-    return _sound(np.sin(2 * np.pi * detuned * np.cumsum(hz) / rate_hz))
+
+    def __init__(self, connection: Connection, clock: Callable[[], float], tasks: TaskOwner) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._tasks = tasks
+        self.sent: list[SentTones] = []
+        self._sending = False
+
+    def send(self, body: Json) -> Reply:
+        """Send tones to the caller's telephone.
+
+        Raises:
+            ApiError: the request is not one the service takes, others are being sent, or nobody can hear them.
+        """
+        tones = _tones(body.get("tones"))
+        self._check_target(body)
+        if self._connection.leg.caller["kind"] != "phoneNumber":
+            raise bad_request("Tones can only be sent to a participant on the telephone network.")
+        self.refuse_while_sending()
+        self._sending = True
+        sent = SentTones(tones, self._clock())
+        self.sent.append(sent)
+        self._tasks.spawn(self._finish(sent, body))
+        return reply_with_context(202, body)
+
+    def start_recognition(self, body: Json) -> Reply:
+        """Post every key of the caller as an event.
+
+        Raises:
+            ApiError: nobody is named whose keys they are, or tones are being sent.
+        """
+        self._check_target(body)
+        self.refuse_while_sending()
+        self._connection.digit_callbacks = True
+        return Reply(200)
+
+    def stop_recognition(self, body: Json) -> Reply:
+        self._connection.digit_callbacks = False
+        events = self._connection.events
+        self._tasks.spawn(
+            events.post_outcome("ContinuousDtmfRecognitionStopped", {"resultInformation": shapes.DONE}, body)
+        )
+        return Reply(200)
+
+    def refuse_while_sending(self) -> None:
+        """Tones being sent, tones to send, recognition and playing to one participant exclude each other.
+
+        Raises:
+            ApiError: tones are being sent.
+        """
+        if self._sending:
+            raise ApiError(412, 8583, "Another media operation with this participant is in progress.")
+
+    async def _finish(self, sent: SentTones, body: Json) -> None:
+        await asyncio.sleep(_TONE_S * len(sent.tones))
+        self._sending = False
+        sent.outcome, sent.outcome_at = self._connection.leg.plan.switches.send_tones, self._clock()
+        if sent.outcome == "completed":
+            kind, information = "SendDtmfTonesCompleted", shapes.DONE
+        else:
+            kind, information = "SendDtmfTonesFailed", shapes.result(500, 9999, "The tones could not be sent.")
+        await self._connection.events.post_outcome(kind, {"resultInformation": information}, body)
+
+    def _check_target(self, body: Json) -> None:
+        """It has to be the caller: nobody else in the call has keys."""
+        target, caller = body.get("targetParticipant"), self._connection.leg.caller
+        if not isinstance(target, dict):
+            raise bad_request("targetParticipant is missing.")
+        if target.get("rawId") != caller["rawId"] and target.get(caller["kind"]) != caller[caller["kind"]]:
+            raise shapes.call_over()
 
 
-def _codes(text: str) -> list[int]:
-    """The text in ITA2, with the shifts it needs; a textphone begins with one."""
-    codes: list[int] = []
-    table, shift = "", 0
-    for character in text:
-        if not table or character not in table:
-            table, shift = (_LETTERS, _TO_LETTERS) if character in _LETTERS else (_FIGURES, _TO_FIGURES)
-            codes.append(shift)
-        if not character.isprintable() or character not in table:
-            raise ValueError(f"a textphone has no {character!r}")
-        codes.append(table.index(character))
-    return codes
-
-
-def _sound(wave: npt.NDArray[np.float64]) -> Int16Array:
-    """A wave whose sine has an amplitude of 1, at the level of the line."""
-    sound: Int16Array = np.rint(wave * 32768 * 10 ** (LEVEL_DBFS / 20) * np.sqrt(2)).astype(np.int16)
-    return sound
+def _tones(raw: Any) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_TONES:
+        raise bad_request(f"tones must be a list of 1 to {MOST_TONES}.")
+    if not all(isinstance(tone, str) and tone in _WORDS for tone in raw):
+        raise bad_request(f"A tone is one of {', '.join(sorted(_WORDS))}.")
+    return tuple(raw)

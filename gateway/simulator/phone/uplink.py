@@ -124,19 +124,22 @@ class Uplink:
         with_id = switches.participant_id == "always" or (switches.participant_id == "by_mode" and not stream.mixed)
         self._participant = stream.caller_raw_id if with_id else None
 
-    def message(self, mouth: Int16Array, heard: Int16Array, frame_at: float) -> str:
+    def message(self, mouth: Int16Array, heard: Int16Array, frame_at: float, *, muted: bool = False) -> str:
         """One AudioData message.
 
         Args:
             mouth: 20 ms at MOUTH_HZ.
             heard: what was at the ear in the meantime, at the stream's rate.
             frame_at: when these 20 ms ended, monotonic seconds.
+            muted: nothing of it is to be heard, the line's noise neither.
         """
         sound = mouth
         if self._leak is not None:
             mixed = mouth.astype(np.int32) + self._leak.push(heard, len(mouth))
             sound = np.clip(mixed, -32768, 32767).astype(np.int16)
         frame = self._line.push(sound)  # always: the line's noise and filters know no pauses
+        if muted:
+            frame, sound = np.zeros_like(frame), np.zeros_like(sound)
         loud = len(sound) > 0 and int(np.abs(sound.astype(np.int32)).max()) >= _SILENT_BELOW
         self._quiet_frames = 0 if loud else self._quiet_frames + 1
         silent = self._silent_frames != "never" and self._quiet_frames > _SILENT_AFTER_FRAMES

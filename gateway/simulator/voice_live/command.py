@@ -24,7 +24,7 @@ from gateway.simulator.voice_live.options import (
     TwinOptions,
 )
 from gateway.simulator.voice_live.record import Json, SessionRecord
-from gateway.simulator.voice_live.script import NO_SCRIPT, Script, script_from_json, story
+from gateway.simulator.voice_live.script import JSON_FORM, NO_SCRIPT, Script, script_from_json, story
 from gateway.simulator.voice_live.server import VoiceLiveTwin
 
 ANY_PROFILE = "any"
@@ -32,11 +32,12 @@ _PROFILES = (ANY_PROFILE, BYOM_CHAT, BYOM_REALTIME, BYOM_MESSAGES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog or ''}\n\nform of a story of your own:\n{JSON_FORM}"
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     parser.add_argument("--profile", choices=_PROFILES, default=ANY_PROFILE, help="BYOM profiles that are accepted")
     parser.add_argument("--model", action="append", help="a deployment that exists, repeatable; default: every name")
-    parser.add_argument("--story", default="default", help="'default', 'none', or a JSON file with your own turns")
+    parser.add_argument("--story", default="default", help="'default', 'none', or a JSON file (form: below)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write each session's record and sound here")
     parser.add_argument("--llm-first-text-ms", type=int, default=300, help="thinking time (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of ids and delta sizes (default: %(default)s)")
@@ -126,6 +127,12 @@ def record_to_json(record: SessionRecord) -> Json:
         "turns": [asdict(turn) for turn in record.turns],
         "items": items,
         "truncations": [asdict(truncation) for truncation in record.truncations],
+        "tool_calls": [asdict(call) for call in record.tool_calls],
+        "tool_outputs": [asdict(output) for output in record.tool_outputs],
+        "messages": [asdict(message) for message in record.messages],
+        "changes": [asdict(change) for change in record.changes],
+        "deletions": [asdict(deletion) for deletion in record.deletions],
+        "cancels": [asdict(cancel) for cancel in record.cancels],
         "responses": [asdict(response) for response in record.responses],
         "log": [asdict(entry) for entry in record.log],
     }

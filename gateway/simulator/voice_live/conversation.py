@@ -91,6 +91,11 @@ class Conversation:
     def get(self, item_id: object) -> Item | None:
         return self._items.get(item_id) if isinstance(item_id, str) else None
 
+    def has_call(self, call_id: object) -> bool:
+        """There is a function call of this id, the model's or one the client put in."""
+        calls = (item for item in self._items.values() if item.kind == "function_call")
+        return any(item.fields.get("call_id") == call_id for item in calls)
+
     def delete(self, item_id: str) -> None:
         del self._items[item_id]
         self._order.remove(item_id)

@@ -45,6 +45,8 @@ class _Heard:
     item: Item
     previous_id: str | None
     text: str
+    language: str | None
+    """where the script names it"""
     asks: bool
     """whether a response is to follow"""
 
@@ -190,7 +192,8 @@ class Listening:
         previous_id = parts.conversation.add(item)
         self._responses.heard(said.length_s)
         parts.outbox.send("input_audio_buffer.committed", previous_item_id=previous_id, item_id=said.item_id)
-        heard = _Heard(item, previous_id, text, said.asks and (bool(text) or parts.options.answers_wordless_turns))
+        asks = said.asks and (bool(text) or parts.options.answers_wordless_turns)
+        heard = _Heard(item, previous_id, text, parts.brain.language, asks)
         timing = parts.options.timing
         if parts.config.traits.realtime:
             self._item_created(heard)
@@ -220,7 +223,8 @@ class Listening:
         self._parts.outbox.send("conversation.item.created", previous_item_id=heard.previous_id, item=item)
 
     def _ask(self, heard: _Heard, now: float) -> None:
-        if heard.asks and self._turn is None:  # a caller who speaks on is answered after the next turn
+        # A caller who speaks on and may interrupt is answered after the next turn.
+        if heard.asks and (self._turn is None or not self._parts.config.turn_flag("interrupt_response")):
             self._responses.request(ResponseRequest(from_turn=True), now)
 
     def _send_transcript(self, heard: _Heard, now: float) -> None:
@@ -239,7 +243,7 @@ class Listening:
                 parts.outbox.send(f"{kind}.delta", **place, delta=heard.text)
             parts.outbox.send(f"{kind}.completed", **place, transcript=heard.text)
         else:
-            language = parts.config.language
+            language = heard.language or parts.config.language
             parts.outbox.send(f"{kind}.completed", **place, transcript=heard.text, language=language)
         if parts.faults.repeats_empty_transcript:
             again = partial(self._send_empty, heard.item.id)

@@ -243,6 +243,9 @@ class TwinOptions:
     wordless_below_s: float = 0.6
     """a sound shorter than this, where the script expects a sentence, is a cough: its transcript is empty"""
     answers_wordless_turns: bool = False
+    answers_turns_during_response: bool = True
+    """with interrupt_response off, a turn that ends while a response is active is answered after it; False: never,
+    only conversation_already_has_active_response comes, as OpenAI's reference of turn detection warns it may"""
     keeps_appended_audio: bool = False
     seed: int = 1
     """of ids and delta sizes"""

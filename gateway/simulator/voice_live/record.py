@@ -105,6 +105,62 @@ class ResponseRecord:
     """the true one, also where the client was told nothing"""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCallMade:
+    """A function call that reached the client whole."""
+
+    at: float
+    response_id: str
+    call_id: str
+    name: str
+    arguments: str
+    """JSON"""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A function_call_output of the client that was taken."""
+
+    at: float
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMessage:
+    """A message the client put into the conversation."""
+
+    at: float
+    item_id: str
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """A session.update after the first one that was taken."""
+
+    at: float
+    patch: Json
+    """as sent"""
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    at: float
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A response.cancel of the client."""
+
+    at: float
+    response_id: str | None
+    """of the response it ended; None: there was none to cancel, or not the one it named"""
+
+
 @dataclass(slots=True, eq=False)
 class SessionRecord:
     """One connection from upgrade to close."""
@@ -125,6 +181,12 @@ class SessionRecord:
     turns: list[Turn] = field(default_factory=list)
     truncations: list[Truncation] = field(default_factory=list)
     responses: list[ResponseRecord] = field(default_factory=list)
+    tool_calls: list[ToolCallMade] = field(default_factory=list)
+    tool_outputs: list[ToolOutput] = field(default_factory=list)
+    messages: list[ClientMessage] = field(default_factory=list)
+    changes: list[SettingsChange] = field(default_factory=list)
+    deletions: list[Deletion] = field(default_factory=list)
+    cancels: list[Cancel] = field(default_factory=list)
     appends: int = 0
     appended_s: float = 0.0
     appended: list[Int16Array] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""One answer on its way out: the events of a response between response.created and response.done, at their times.
+"""One output item on its way out: its events between response.created and response.done, at their times.
 
 Text runs ahead of audio, audio comes many times faster than it plays, in deltas of irregular length. A cancel lets a
 few more deltas through, closes what was opened, and says so.
@@ -25,9 +25,11 @@ from gateway.simulator.voice_live.speech import Speech
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an answer looks like on the wire."""
+    """What an item looks like on the wire."""
 
     response_id: str
+    output_index: int
+    """of the item in its response"""
     item_id: str
     begun_status: str
     speaks: bool
@@ -39,7 +41,7 @@ class Shape:
 
 
 class Reply:
-    """The stream of one answer; `poll` sends what is due.
+    """The stream of one item; `poll` sends what is due.
 
     Args:
         announced: told the item's JSON when it is announced; returns the id of the item before it.
@@ -133,7 +135,7 @@ class Reply:
         self._outbox.send(
             "response.output_item.added",
             response_id=shape.response_id,
-            output_index=0,
+            output_index=shape.output_index,
             item=self._item_json(shape.begun_status, empty=True),
         )
         previous = self._announced()
@@ -165,7 +167,7 @@ class Reply:
                     "response.function_call_arguments.delta",
                     response_id=shape.response_id,
                     item_id=shape.item_id,
-                    output_index=0,
+                    output_index=shape.output_index,
                     call_id=shape.call["call_id"],
                     delta=delta,
                     obfuscation="",
@@ -193,7 +195,7 @@ class Reply:
                 "response.function_call_arguments.done",
                 response_id=shape.response_id,
                 item_id=shape.item_id,
-                output_index=0,
+                output_index=shape.output_index,
                 call_id=shape.call["call_id"],
                 name=shape.call["name"],
                 arguments=self.text_sent,
@@ -210,7 +212,7 @@ class Reply:
         self._outbox.send(
             "response.output_item.done",
             response_id=shape.response_id,
-            output_index=0,
+            output_index=shape.output_index,
             item=self._item_json(self._final_status()),
         )
 
@@ -219,7 +221,12 @@ class Reply:
 
     def _content(self, kind: str, **fields: Any) -> None:
         shape = self.shape
-        place = {"response_id": shape.response_id, "item_id": shape.item_id, "output_index": 0, "content_index": 0}
+        place = {
+            "response_id": shape.response_id,
+            "item_id": shape.item_id,
+            "output_index": shape.output_index,
+            "content_index": 0,
+        }
         self._outbox.send(kind, **place, **fields)
 
     def _part(self, text: str) -> Json:

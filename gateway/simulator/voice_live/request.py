@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.simulator.voice_live.record import Json
-from gateway.simulator.voice_live.settings import output_format
+from gateway.simulator.voice_live.settings import function_names, output_format
 
 _FIELDS = frozenset(
     {
@@ -105,6 +105,13 @@ class ResponseRequest:
     @property
     def metadata(self) -> Any:
         return self.params.get("metadata")
+
+    def tool_names(self, of_session: frozenset[str]) -> frozenset[str]:
+        """The functions this response may call: its own tools and tool_choice, or else the session's."""
+        if self.params.get("tool_choice") == "none":
+            return frozenset()
+        tools = self.params.get("tools")
+        return function_names(tools) if isinstance(tools, list) else of_session
 
     @property
     def cancels_previous(self) -> bool:

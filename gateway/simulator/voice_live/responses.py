@@ -8,7 +8,7 @@ from functools import partial
 import orjson
 
 from gateway.simulator.voice_live.active import Active
-from gateway.simulator.voice_live.brain import Call, Say
+from gateway.simulator.voice_live.brain import Answer, Say
 from gateway.simulator.voice_live.conversation import Prompt
 from gateway.simulator.voice_live.failures import AT_ONCE, RATE_LIMITED
 from gateway.simulator.voice_live.nuisance import sprinkle
@@ -80,7 +80,7 @@ class Responses:
             self.cancel("client_cancelled", now)
         if self._active is None:
             self.request(request, now)
-        elif request.from_turn or request.cancels_previous:
+        elif request.cancels_previous or (request.from_turn and self._parts.options.answers_turns_during_response):
             self._waiting = request
         else:
             message = "Conversation already has an active response in progress."
@@ -105,16 +105,16 @@ class Responses:
         if active is None:
             return
         active.poll(now)
-        if active.reply.audio_started:
+        if active.audio_started:
             self.audio_started_number = active.record.number
-        if active.reply.finished:
+        if active.finished:
             self._finish(active, now)
 
     def on_speech(self, response_id: str, speech: Speech, now: float) -> None:
         """The sound asked for by Synthesise; late answers to cancelled responses are dropped."""
         active = self._active
         if active is not None and active.record.response_id == response_id and active.status == "completed":
-            active.speak(speech, self._planner, now)
+            active.speak(speech, now)
             self.poll(now)
 
     def _admit(self, request: ResponseRequest, fault: ResponseFault | None, now: float) -> None:
@@ -164,6 +164,7 @@ class Responses:
             request,
             record,
             answer=self._answer(request),
+            planner=self._planner,
             prompt=prompt,
             turn_audio_s=self._unbilled_audio_s,
             fault=fault,
@@ -174,10 +175,10 @@ class Responses:
         sprinkle(parts.outbox, parts.faults, record.response_id)
         return active
 
-    def _answer(self, request: ResponseRequest) -> Say | Call:
+    def _answer(self, request: ResponseRequest) -> Answer:
         if request.pre_generated is not None:
-            return Say(request.pre_generated)
-        return self._parts.brain.answer(request.instructions, self._parts.config.tool_names)
+            return (Say(request.pre_generated),)
+        return self._parts.brain.answer(request.instructions, request.tool_names(self._parts.config.tool_names))
 
     def _begin(self, active: Active, now: float) -> None:
         parts = self._parts
@@ -186,15 +187,14 @@ class Responses:
         if math.isinf(delay_s):
             return
         thinking_s = 0.0 if active.request.pre_generated is not None else parts.options.timing.llm_first_text_s
-        active.text_at = now + delay_s + thinking_s
-        if isinstance(active.answer, Call):
-            active.reply.call(active.answer.tool.arguments, self._planner, active.text_at)
+        text = active.begin(now + delay_s + thinking_s)
+        if text is None:
             return
-        speech = parts.voice.find(active.answer.text)
+        speech = parts.voice.find(text)
         if speech is None:
-            parts.outbox.do(Synthesise(active.record.response_id, active.answer.text))
+            parts.outbox.do(Synthesise(active.record.response_id, text))
         else:
-            active.speak(speech, self._planner, now)
+            active.speak(speech, now)
 
     def _finish(self, active: Active, now: float) -> None:
         parts = self._parts

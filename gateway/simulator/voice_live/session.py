@@ -13,13 +13,13 @@ import orjson
 from gateway.simulator.voice_live.brain import Brain
 from gateway.simulator.voice_live.checks import Refused
 from gateway.simulator.voice_live.conversation import Conversation
-from gateway.simulator.voice_live.items import item_from_client
+from gateway.simulator.voice_live.items import ItemRequests
 from gateway.simulator.voice_live.listening import Listening
 from gateway.simulator.voice_live.options import CloseFault, Faults, TwinOptions
 from gateway.simulator.voice_live.outbox import Abort, CloseSocket, Effect, Outbox, StopReading
 from gateway.simulator.voice_live.parts import Parts
 from gateway.simulator.voice_live.ptu_bucket import PtuBucket
-from gateway.simulator.voice_live.record import Json, SessionRecord
+from gateway.simulator.voice_live.record import Cancel, Json, SessionRecord, SettingsChange
 from gateway.simulator.voice_live.request import ResponseRequest
 from gateway.simulator.voice_live.responses import Responses
 from gateway.simulator.voice_live.script import story
@@ -77,6 +77,7 @@ class TwinSession:
         self._responses = Responses(self._parts)
         self._truncations = Truncations(self._parts, self._responses)
         self._listening = Listening(self._parts, self._responses, self._truncations)
+        self._items = ItemRequests(self._parts)
         self._closing = False
 
     def __repr__(self) -> str:
@@ -180,12 +181,17 @@ class TwinSession:
             parts.outbox.error("missing_required_parameter", message, cause=event.get("event_id"), param="session")
             return
         produced = any(item.delivered_samples for item in parts.record.items)
+        first = not parts.config.updated
         try:
             parts.config.update(patch, audio_received=self._listening.has_audio, audio_produced=produced)
         except Refused as error:
+            if not first:
+                parts.record.changes.append(SettingsChange(now, patch, accepted=False))
             code = "unknown_parameter" if error.message.startswith("Unknown") else "invalid_value"
             parts.outbox.error(code, error.message, cause=event.get("event_id"), param=error.param)
             return
+        if not first:
+            parts.record.changes.append(SettingsChange(now, patch, accepted=True))
         if isinstance(patch.get("instructions"), str):
             parts.brain.read("system", patch["instructions"])
         self._listening.configure()
@@ -210,49 +216,25 @@ class TwinSession:
 
     def _on_response_cancel(self, event: Json, now: float) -> None:
         wanted = event.get("response_id")
-        fits = wanted is None or wanted == self._responses.active_id
-        if not fits or not self._responses.cancel("client_cancelled", now):
+        active_id = self._responses.active_id
+        fits = wanted is None or wanted == active_id
+        cancelled = fits and self._responses.cancel("client_cancelled", now)
+        self._parts.record.cancels.append(Cancel(now, active_id if cancelled else None))
+        if not cancelled:
             message = "Cancellation failed: no active response found"
             self._parts.outbox.error("response_cancel_not_active", message, cause=event.get("event_id"))
 
     def _on_truncate(self, event: Json, now: float) -> None:
         self._truncations.asked(event, now)
 
-    def _on_item_create(self, event: Json, _now: float) -> None:
-        parts, cause = self._parts, event.get("event_id")
-        item = item_from_client(event.get("item"), parts.outbox.new_id)
-        if item is None or parts.conversation.get(item.id) is not None:
-            parts.outbox.error("invalid_value", "The item is not one the service takes.", cause=cause, param="item")
-            return
-        after = event.get("previous_item_id")
-        try:
-            previous_id = parts.conversation.add(item, after if isinstance(after, str) else None)
-        except KeyError:
-            message = "The previous item does not exist."
-            parts.outbox.error("item_not_found", message, cause=cause, param="previous_item_id")
-            return
-        if item.kind == "message":
-            parts.brain.read(item.role or "", item.text)
-        parts.outbox.send("conversation.item.created", previous_item_id=previous_id, item=item.to_json())
+    def _on_item_create(self, event: Json, now: float) -> None:
+        self._items.create(event, now)
 
     def _on_item_retrieve(self, event: Json, _now: float) -> None:
-        item = self._parts.conversation.get(event.get("item_id"))
-        if item is None:
-            self._no_item(event)
-        else:
-            self._parts.outbox.send("conversation.item.retrieved", item=item.to_json())
+        self._items.retrieve(event)
 
-    def _on_item_delete(self, event: Json, _now: float) -> None:
-        item = self._parts.conversation.get(event.get("item_id"))
-        if item is None:
-            self._no_item(event)
-        else:
-            self._parts.conversation.delete(item.id)
-            self._parts.outbox.send("conversation.item.deleted", item_id=item.id)
-
-    def _no_item(self, event: Json) -> None:
-        message = "The item does not exist."
-        self._parts.outbox.error("item_not_found", message, cause=event.get("event_id"), param="item_id")
+    def _on_item_delete(self, event: Json, now: float) -> None:
+        self._items.delete(event, now)
 
     def _created(self, _now: float) -> None:
         parts = self._parts

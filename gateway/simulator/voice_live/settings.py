@@ -151,7 +151,7 @@ class SessionConfig:
     def tool_names(self) -> frozenset[str]:
         if self._session["tool_choice"] == "none":
             return frozenset()
-        return frozenset(str(tool.get("name")) for tool in self._session["tools"] if tool.get("type") == "function")
+        return function_names(self._session["tools"])
 
     def _completed(self, name: str, value: object) -> object:
         """A value as the service echoes it: aliases resolved, nested objects with all their fields."""
@@ -199,6 +199,12 @@ class SessionConfig:
         for name, reason in frozen.items():
             if merged[name] != self._session[name]:
                 raise Refused(name, f"Cannot update {name} once {reason}.")
+
+
+def function_names(tools: list[object]) -> frozenset[str]:
+    """What of a list of tools the model calls through the client."""
+    functions = (tool for tool in tools if isinstance(tool, dict) and tool.get("type") == "function")
+    return frozenset(str(tool.get("name")) for tool in functions)
 
 
 def output_format(name: str) -> AudioFormat:

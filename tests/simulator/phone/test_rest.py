@@ -9,7 +9,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from azure.communication.callautomation import CommunicationUserIdentifier, FileSource, PhoneNumberIdentifier
+from azure.communication.callautomation import (
+    CommunicationUserIdentifier,
+    FileSource,
+    MicrosoftTeamsUserIdentifier,
+    PhoneNumberIdentifier,
+    UnknownIdentifier,
+)
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -21,6 +27,7 @@ from azure.core.exceptions import (
 
 from gateway.audio.wav import write_wav
 from gateway.simulator.phone import At, CallPlan, CallRecord, HangUp, PhoneSwitches, Press
+from gateway.simulator.phone.targets import Target
 
 Act = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -107,6 +114,37 @@ def test_redirect(gateway: Any, run_bench: Any) -> None:
 
     record = refuse_with(gateway, run_bench, refuse)
     assert (record.ending, record.callbacks) == ("redirected", ())
+    assert record.redirected_to == Target("communicationUser", "8:acs:somebody")
+
+
+@pytest.mark.parametrize(
+    ("identifier", "target"),
+    [
+        (PhoneNumberIdentifier("+18005550199"), Target("phoneNumber", "+18005550199")),
+        (MicrosoftTeamsUserIdentifier("a-team-user"), Target("microsoftTeamsUser", "a-team-user")),
+    ],
+)
+def test_redirect_to_a_number_or_a_teams_user(gateway: Any, run_bench: Any, identifier: Any, target: Target) -> None:
+    async def refuse(client: Any, context: str) -> None:
+        await client.redirect_call(context, identifier)
+
+    assert refuse_with(gateway, run_bench, refuse).redirected_to == target
+
+
+def test_redirect_to_what_is_no_target_leaves_the_phone_ringing(gateway: Any, run_bench: Any) -> None:
+    async def act(mini: Any, context: str) -> None:
+        async with mini.client() as client:
+            for identifier in (PhoneNumberIdentifier("5550199"), UnknownIdentifier("somebody")):
+                with pytest.raises(HttpResponseError, match="8523"):
+                    await client.redirect_call(context, identifier)
+            await mini.answer(client, context)
+
+    async def scenario(bench: Any) -> None:
+        record = await bench.network.place_call(plan())
+        assert (record.ending, record.redirected_to) == ("caller", None)
+
+    gateway.act = act
+    run_bench(scenario)
 
 
 def test_wrong_key_is_refused(gateway: Any, run_bench: Any) -> None:
@@ -196,11 +234,16 @@ def test_second_answer_opens_a_second_socket(gateway: Any, run_bench: Any) -> No
 
 def test_repeated_request_id_gets_the_first_response(gateway: Any, run_bench: Any) -> None:
     async def act(bench: Any, _client: Any, connection: Any) -> None:
-        target = PhoneNumberIdentifier("+18005550199")
+        target, ours = PhoneNumberIdentifier("+18005550199"), PhoneNumberIdentifier("+18005550126")
+
+        async def transfer(request_id: str) -> None:
+            headers = {"Repeatability-Request-ID": request_id}
+            await connection.transfer_call_to_participant(target, source_caller_id_number=ours, headers=headers)
+
         for _ in range(2):  # a second transfer of its own would be a conflict
-            await connection.transfer_call_to_participant(target, headers={"Repeatability-Request-ID": "r-1"})
+            await transfer("r-1")
         with pytest.raises(ResourceExistsError):
-            await connection.transfer_call_to_participant(target, headers={"Repeatability-Request-ID": "r-2"})
+            await transfer("r-2")
         notes = [note for note in bench.network.requests if note.path.endswith("transferToParticipant")]
         assert [note.repeatability_id for note in notes] == ["r-1", "r-1", "r-2"]
         assert all(note.first_sent for note in notes)
@@ -269,32 +312,6 @@ def test_slow_answer(gateway: Any, run_bench: Any) -> None:
 
 
 # --- operations in a call -------------------------------------------------------------------------------------------
-
-
-def test_transfer(gateway: Any, run_bench: Any) -> None:
-    async def act(_bench: Any, _client: Any, connection: Any) -> None:
-        await connection.transfer_call_to_participant(
-            PhoneNumberIdentifier("+18005550199"),
-            source_caller_id_number=PhoneNumberIdentifier("+18005550126"),
-            operation_context="t-1",
-        )
-        assert (await connection.get_call_properties()).call_connection_state == "transferring"
-
-    record = with_call(gateway, run_bench, act)
-    assert record.ending == "transferred"
-    assert gateway.kinds()[-2:] == ["CallTransferAccepted", "CallDisconnected"]
-    accepted = gateway.callbacks[-2]["data"]
-    assert accepted["operationContext"] == "t-1"
-    assert accepted["resultInformation"]["subCode"] == 7015
-    assert accepted["transferTarget"]["phoneNumber"]["value"] == "+18005550199"
-
-
-def test_failed_transfer_leaves_the_call_up(gateway: Any, run_bench: Any) -> None:
-    async def act(_bench: Any, _client: Any, connection: Any) -> None:
-        await connection.transfer_call_to_participant(PhoneNumberIdentifier("+18005550199"))
-
-    assert with_call(gateway, run_bench, act, plan(transfer="failed")).ending == "caller"
-    assert "CallTransferFailed" in gateway.kinds()
 
 
 def play(gateway: Any, run_bench: Any, data: bytes, path: str = "/prompt.wav") -> CallRecord:

@@ -17,6 +17,7 @@ def test_values_get_their_types() -> None:
             "answer_faults": "429:2,hang",
             "overflow": "drop_old",
             "impairment": "stalls",
+            "transfer": "failed,accepted",
         }
     )
     assert switches == PhoneSwitches(
@@ -27,6 +28,7 @@ def test_values_get_their_types() -> None:
         answer_faults=("429:2", "hang"),
         overflow="drop_old",
         impairment="stalls",
+        transfer=("failed", "accepted"),
     )
 
 
@@ -37,6 +39,8 @@ def test_values_get_their_types() -> None:
         ("pongs", "maybe", "switch pongs: 'maybe' is not one of true, false"),
         ("overflow", "drop_all", "switch overflow: 'drop_all' is not one of drop_new, drop_old"),
         ("rate_hz", "fast", "switch rate_hz: "),
+        ("transfer", "failed,lost", "switch transfer: 'lost' is not one of accepted, failed, no_event"),
+        ("transfer", "", "transfer is a tuple of one or more of accepted"),
         ("answer_faults", "418", "'418' is not one of 429"),
     ],
 )

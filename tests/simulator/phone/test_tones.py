@@ -1,57 +1,165 @@
-"""The machines' sounds, by an independent look at their spectrum and their bits."""
+"""Tones sent with the official client, and keys that sound in the caller's audio."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
 import pytest
+from azure.communication.callautomation import CommunicationUserIdentifier, FileSource, PhoneNumberIdentifier
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from gateway.audio.level import rms, rms_to_dbfs
-from gateway.audio.pcm import Int16Array
-from gateway.simulator.phone.tones import EUROPEAN_BAUD, LEVEL_DBFS, US_BAUD, baudot, fax_calling_tone
+from gateway.simulator.phone import At, CallPlan, CallRecord, HangUp, PhoneSwitches, Press, Say, Speech, WhileSpeaking
+from gateway.simulator.phone.sounds import dtmf
+from gateway.simulator.phone.voices import change_rate
 
-RATE_HZ = 16000
-
-
-def peak_hz(samples: Int16Array) -> float:
-    return float(np.argmax(np.abs(np.fft.rfft(samples, RATE_HZ))))
+CALLER = PhoneNumberIdentifier("+18005550176")
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 16000, 24000])
-def test_the_calling_tone_has_the_cadence_of_t30(rate_hz: int) -> None:
-    calling = fax_calling_tone(7.5, rate_hz)
-    assert len(calling) == 7.5 * rate_hz
-    half_seconds = calling.reshape(15, -1)
-    sounding = [number for number, part in enumerate(half_seconds) if rms(part) > 0]
-    assert sounding == [0, 7, 14]
-    assert rms_to_dbfs(rms(half_seconds[7])) == pytest.approx(LEVEL_DBFS, abs=0.05)
+def with_call(
+    gateway: Any, run_bench: Any, act: Callable[[Any], Awaitable[None]], plan: CallPlan | None = None, **switches: Any
+) -> CallRecord:
+    """Run `act(connection)` two seconds into an answered call; returns the call's record."""
+    records: list[CallRecord] = []
+    call = plan or CallPlan(behaviour=(HangUp(at=At(8.0)),), switches=PhoneSwitches(**switches))
+
+    async def scenario(bench: Any) -> None:
+        live = await bench.network.start_call(call)
+        await asyncio.sleep(2.0)
+        async with gateway.client() as client:
+            await act(client.get_call_connection(gateway.connection_id))
+        records.append(await live.wait())
+
+    run_bench(scenario)
+    assert records[0].errors == ()
+    return records[0]
 
 
-def test_the_calling_tone_has_the_frequency_of_t30() -> None:
-    assert peak_hz(fax_calling_tone(0.5, RATE_HZ)) == 1100.0
+async def nothing(_connection: Any) -> None:
+    """Let the call go on."""
 
 
-@pytest.mark.parametrize(("baud", "bit_samples"), [(US_BAUD, 352), (EUROPEAN_BAUD, 320)])
-def test_a_character_is_a_start_bit_five_bits_and_two_to_stop(baud: float, bit_samples: int) -> None:
-    """Letters first: 11111 shifts to them, then R is 01010 and Y is 10101, lowest bit first."""
-    typed = baudot("RY", RATE_HZ, baud=baud)
-    carrier, hold = round(0.15 * RATE_HZ), round(0.3 * RATE_HZ)
-    bits = typed[carrier : len(typed) - hold].reshape(-1, bit_samples)
-    tones: npt.NDArray[np.bool_] = np.array([peak_hz(bit) < 1600.0 for bit in bits])
-    assert "".join("01"[int(tone)] for tone in tones) == "01111111" + "00101011" + "01010111"
-    assert peak_hz(typed[:carrier]) == pytest.approx(1400.0, abs=2.0)
-    assert peak_hz(bits[0]) == pytest.approx(1800.0, abs=5.0)
-    assert rms_to_dbfs(rms(typed)) == pytest.approx(LEVEL_DBFS, abs=0.05)
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+def test_sent_tones_end_with_an_event(gateway: Any, run_bench: Any, outcome: str) -> None:
+    async def act(connection: Any) -> None:
+        await connection.send_dtmf_tones(["one", "pound", "asterisk"], CALLER, operation_context="d-1")
+
+    record = with_call(gateway, run_bench, act, send_tones=outcome)
+    (sent,) = record.sent_tones
+    assert (sent.tones, sent.outcome) == (("one", "pound", "asterisk"), outcome)
+    (event,) = [event for event in gateway.callbacks if "SendDtmf" in event["type"]]
+    assert event["type"].endswith(f"SendDtmfTones{outcome.capitalize()}")
+    assert event["data"]["operationContext"] == "d-1"
 
 
-def test_digits_are_shifted_to_and_back_from() -> None:
-    characters = [
-        round((len(baudot(text, 8000)) / 8000 - 0.45) / (8 / US_BAUD)) for text in ("", "A", "1", "A1B", "1 2")
-    ]
-    assert characters == [0, 2, 2, 6, 4], "a space is in both tables"
+@pytest.mark.parametrize("tones", [[], ["1"], ["ONE"], ["one"] * 19])
+def test_what_are_no_tones_is_refused(gateway: Any, run_bench: Any, tones: list[str]) -> None:
+    async def act(connection: Any) -> None:
+        with pytest.raises(HttpResponseError, match="8523"):
+            await connection.send_dtmf_tones(tones, CALLER)
+
+    assert with_call(gateway, run_bench, act).sent_tones == ()
 
 
-@pytest.mark.parametrize("text", ["a", "É", "\n", "\0", "HELLO;", "\x0e"])
-def test_a_textphone_has_few_characters(text: str) -> None:
-    with pytest.raises(ValueError, match="a textphone has no"):
-        baudot(text, 8000)
+def test_tones_are_sent_one_request_after_the_other_and_to_the_caller_alone(gateway: Any, run_bench: Any) -> None:
+    async def act(connection: Any) -> None:
+        with pytest.raises(ResourceNotFoundError):
+            await connection.send_dtmf_tones(["one"], PhoneNumberIdentifier("+18005550199"))
+        await connection.send_dtmf_tones(["one"] * 18, CALLER)
+        with pytest.raises(HttpResponseError) as refused:
+            await connection.send_dtmf_tones(["one"], CALLER)
+        assert (refused.value.status_code, refused.value.error.code) == (412, "8583")  # type: ignore[union-attr]  # the SDK's types allow an error without its code
+        with pytest.raises(HttpResponseError, match="8583"):
+            await connection.start_continuous_dtmf_recognition(CALLER)
+        await asyncio.sleep(5.0)
+        await connection.send_dtmf_tones(["two"], CALLER)
+
+    record = with_call(gateway, run_bench, act)
+    assert [len(sent.tones) for sent in record.sent_tones] == [18, 1]
+
+
+def test_a_file_for_one_participant_waits_for_the_tones_and_one_for_all_does_not(gateway: Any, run_bench: Any) -> None:
+    async def act(connection: Any) -> None:
+        await connection.send_dtmf_tones(["one"] * 18, CALLER)
+        prompt = FileSource(url="http://127.0.0.1:9/prompt.wav")
+        with pytest.raises(HttpResponseError, match="8583"):
+            await connection.play_media(prompt, play_to=[CALLER])
+        await connection.play_media(prompt)
+
+    with_call(gateway, run_bench, act)
+    assert gateway.kinds().count("PlayFailed") == 1
+
+
+def test_a_user_of_the_service_has_no_telephone_to_hear_tones(gateway: Any, run_bench: Any) -> None:
+    async def act(connection: Any) -> None:
+        caller = (await connection.get_call_properties()).source
+        with pytest.raises(HttpResponseError, match="8523"):
+            await connection.send_dtmf_tones(["one"], caller)
+        with pytest.raises(ResourceNotFoundError):
+            await connection.send_dtmf_tones(["one"], CommunicationUserIdentifier("8:acs:somebody"))
+
+    with_call(gateway, run_bench, act, caller_id="acs_user")
+
+
+def keys_in(sound: Any, rate_hz: int) -> list[tuple[float, str]]:
+    """The keys heard, by which of the sixteen dual tones 40 ms are most like; with the time of their beginning."""
+    step, heard = rate_hz // 25, [""]
+    found: list[tuple[float, str]] = []
+    at = np.arange(step) / rate_hz
+    hertz = {"1": (697, 1209), "2": (697, 1336), "9": (852, 1477), "#": (941, 1477)}
+    for start in range(0, len(sound) - step, step // 4):
+        piece = sound[start : start + step].astype(float)
+        total = np.sum(piece**2) * step / 2
+        power = {
+            key: sum(abs(np.sum(piece * np.exp(2j * np.pi * hz * at))) ** 2 for hz in pair)
+            for key, pair in hertz.items()
+        }
+        best = max(power, key=lambda key: power[key])
+        key = best if total > 1e6 * step * step and power[best] > 0.8 * total else ""
+        if key and key != heard[-1]:
+            found.append((start / rate_hz, key))
+        heard.append(key)
+    return found
+
+
+@pytest.mark.parametrize("inband", [True, False])
+def test_a_key_sounds_in_the_callers_audio_where_the_network_lets_it(
+    gateway: Any, run_bench: Any, *, inband: bool
+) -> None:
+    plan = CallPlan(
+        behaviour=(Press("12#", At(1.0), every_s=0.5), HangUp(at=At(4.0))), switches=PhoneSwitches(inband_tones=inband)
+    )
+    record = with_call(gateway, run_bench, nothing, plan)
+    messages = [message["dtmfData"]["data"] for _, message in gateway.frames if message["kind"] == "DtmfData"]
+    assert messages == ["1", "2", "#"]
+    at_the_mouth = keys_in(record.caller_track, record.TRACK_HZ)
+    assert [key for _, key in at_the_mouth] == (["1", "2", "#"] if inband else [])
+    assert [at for at, _ in at_the_mouth] == [pytest.approx(at, abs=0.05) for at in ((1.0, 1.5, 2.0) if inband else ())]
+    assert [key for _, key in keys_in(gateway.sound(), 16000)] == (["1", "2", "#"] if inband else [])
+
+
+def test_a_key_can_be_pressed_in_the_midst_of_a_sentence(gateway: Any, run_bench: Any, bench_tone: Any) -> None:
+    voice = Speech(bench_tone(3.0, hz=440.0), 16000)
+    plan = CallPlan(behaviour=(Say(voice, At(1.0)), Press("9", WhileSpeaking(1.0)), HangUp(at=At(6.0))))
+    record = with_call(gateway, run_bench, nothing, plan)
+    (pressed,) = [at for at, message in gateway.frames if message["kind"] == "DtmfData"]
+    assert pressed - record.origin == pytest.approx(2.0, abs=0.05)
+    assert record.spoken[0].end_at - record.spoken[0].onset_at == pytest.approx(3.0, abs=0.05)
+
+
+def test_there_are_sixteen_keys() -> None:
+    with pytest.raises(ValueError, match="no key 'x'"):
+        Press("1x")
+    with pytest.raises(ValueError, match="no key 'E'"):
+        dtmf("E", 8000)
+
+
+def test_a_key_has_the_tones_of_q_23() -> None:
+    for key, low, high in (("1", 697, 1209), ("D", 941, 1633), ("6", 770, 1477)):
+        sound = dtmf(key, 8000, length_s=1.0).astype(float)
+        spectrum = np.abs(np.fft.rfft(sound))
+        assert sorted(np.argsort(spectrum)[-2:]) == [low, high]
+        assert 20 * np.log10(np.sqrt(np.mean(sound**2)) / 32768) == pytest.approx(-10.0, abs=0.1)
+    assert len(change_rate(dtmf("1", 24000), 24000, 8000)) == 800

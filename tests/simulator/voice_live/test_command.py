@@ -15,7 +15,7 @@ import pytest
 from gateway.audio.wav import read_wav
 from gateway.simulator.voice_live.command import add_arguments, options_from, serve
 from gateway.simulator.voice_live.options import BYOM_CHAT, BYOM_REALTIME
-from gateway.simulator.voice_live.script import NO_SCRIPT, story
+from gateway.simulator.voice_live.script import JSON_FORM, NO_SCRIPT, Cue, ToolCall, story
 
 PROGRAM = """
 import argparse, asyncio
@@ -72,14 +72,52 @@ async def test_it_says_when_it_listens_records_each_session_and_stops_on_a_signa
 
 def test_a_story_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "story.json"
-    turns = [{"caller": "Hi.", "reply": "Hello.", "tool": {"name": "look", "arguments": '{"a": 1}'}}]
+    turns = [{"caller": "Hi.", "reply": "Hello.", "tools": [{"name": "look", "arguments": '{"a": 1}'}]}]
     path.write_text(json.dumps({"name": "mine", "greeting": None, "turns": turns}), encoding="utf-8")
     script = options_from(parse("--story", str(path))).script
     assert script is not None
     assert (script.name, script.turns[0].reply) == ("mine", "Hello.")
-    assert script.turns[0].tool is not None
+    assert script.turns[0].tools == (ToolCall("look", '{"a": 1}'),)
     assert options_from(parse("--story", "none")).script is NO_SCRIPT
     assert options_from(parse("--profile", BYOM_REALTIME)).access.profiles == {BYOM_REALTIME}
+
+
+def test_the_form_of_a_story_in_the_help_is_a_story(tmp_path: Path) -> None:
+    path = tmp_path / "story.json"
+    path.write_text(JSON_FORM.partition("\n\n")[0], encoding="utf-8")
+    script = options_from(parse("--story", str(path))).script
+    assert script is not None
+    (turn,) = script.turns
+    look = ToolCall("look", "{}", says="One moment.")
+    assert turn.tools == (look, ToolCall("book", "{}", with_previous=True))
+    assert (turn.outcomes, turn.language) == ((Cue("full", "We are full."),), "en-GB")
+    assert (script.heard, script.cues) == ((None, "", "uh-huh"), (Cue("uh-huh", "Shall I go on?"),))
+
+
+@pytest.mark.parametrize(
+    ("story", "says"),
+    [
+        ({"turns": [{"caller": "", "reply": "Hello."}]}, "Script.heard"),
+        ({"turns": [{"caller": "Hi.", "reply": "Hello.", "tool": {}}]}, "turn 1 has no `tool`; it has .*tools"),
+        ({"turns": [{"caller": "Hi.", "reply": "Hello.", "tools": [{"arguments": "{}"}]}]}, "the text `name`"),
+        (
+            {"turns": [{"caller": "Hi.", "reply": "Hello.", "tools": [{"name": "x", "arguments": {}}]}]},
+            "JSON in a text",
+        ),
+        ({"turns": [{"caller": "Hi.", "reply": "Hello.", "language": 7}]}, "`language`"),
+        ({"turns": {}}, "`turns` of a story is a list"),
+        ({"greeting": 1}, "`greeting`"),
+        ({"heard": [1]}, "`heard`"),
+        ({"cues": [{"words": "", "reply": "x"}]}, "a cue needs words"),
+        ({"cues": ["x"]}, "`cues` of a story holds objects"),
+        ({"endings": []}, "a story has no `endings`"),
+    ],
+)
+def test_a_mistake_in_a_story_is_named(tmp_path: Path, story: object, says: str) -> None:
+    path = tmp_path / "story.json"
+    path.write_text(json.dumps(story), encoding="utf-8")
+    with pytest.raises(ValueError, match=says):
+        options_from(parse("--story", str(path)))
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"turns": [{"caller": "Hi."}]}', '{"turns": [3]}'])

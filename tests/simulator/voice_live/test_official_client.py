@@ -16,6 +16,8 @@ from azure.ai.voicelive.models import (
     AudioNoiseReduction,
     AzureSemanticVad,
     AzureStandardVoice,
+    FunctionCallOutputItem,
+    FunctionTool,
     InputAudioFormat,
     Modality,
     OutputAudioFormat,
@@ -37,7 +39,7 @@ from gateway.simulator.voice_live.options import (
     HandshakeFault,
     Timing,
 )
-from gateway.simulator.voice_live.script import story
+from gateway.simulator.voice_live.script import Cue, Script, ScriptTurn, ToolCall, story
 
 RATE_HZ = 16000
 KEY = AzureKeyCredential("a-key")
@@ -96,7 +98,7 @@ class Caller:
             await asyncio.sleep(due - loop.time())
 
 
-def settings(profile: str) -> RequestSession:
+def settings(profile: str, tools: list[Any] | None = None) -> RequestSession:
     realtime = profile == BYOM_REALTIME
     return RequestSession(
         modalities=[Modality.TEXT, Modality.AUDIO],
@@ -109,10 +111,13 @@ def settings(profile: str) -> RequestSession:
         input_audio_transcription=AudioInputTranscriptionOptions(model="whisper-1" if realtime else "azure-speech"),
         input_audio_noise_reduction=AudioNoiseReduction(type="azure_deep_noise_suppression"),
         input_audio_echo_cancellation=AudioEchoCancellation(),
+        tools=tools,
     )
 
 
-def on_virtual_time(profile: str, options: TwinOptions, call: Callable[[Caller], Awaitable[None]]) -> SessionRecord:
+def on_virtual_time(
+    profile: str, options: TwinOptions, call: Callable[[Caller], Awaitable[None]], tools: list[Any] | None = None
+) -> SessionRecord:
     async def main() -> SessionRecord:
         twin = VoiceLiveTwin(options, clock=asyncio.get_running_loop().time)
         await twin.start()
@@ -121,7 +126,7 @@ def on_virtual_time(profile: str, options: TwinOptions, call: Callable[[Caller],
             caller = Caller(connection)
             created = await connection.recv()
             assert created.type == ServerEventType.SESSION_CREATED
-            await connection.session.update(session=settings(profile), event_id="setup")
+            await connection.session.update(session=settings(profile, tools), event_id="setup")
             assert (await connection.recv()).type == ServerEventType.SESSION_UPDATED
             await caller.run(call)
         await asyncio.sleep(0.1)  # the goodbye is on its way
@@ -198,6 +203,33 @@ def test_the_official_client_sees_an_answer_cancelled_by_the_caller(profile: str
     assert (first.response.status, first.response.status_details["reason"]) == ("cancelled", "turn_detected")
     assert second.response.status == "completed"
     assert record.items[0].delivered_samples < len(record.items[0].rendered)
+
+
+def test_the_official_client_has_a_function_called_and_its_outcome_spoken() -> None:
+    tool = ToolCall("transfer", '{"to": "billing"}', says="I connect you now.")
+    turn = ScriptTurn("I have a question.", "Goodbye.", tools=(tool,), outcomes=(Cue("busy", "The line is busy."),))
+    said: list[str] = []
+
+    async def call(caller: Caller) -> None:
+        caller.say("caller.turn1")
+        done = await caller.wait(ServerEventType.RESPONSE_DONE)
+        assert [type(item).__name__ for item in done.response.output] == [
+            "ResponseMessageItem",
+            "ResponseFunctionCallItem",
+        ]
+        arguments = await caller.wait(ServerEventType.RESPONSE_FUNCTION_CALL_ARGUMENTS_DONE)
+        assert (arguments.name, arguments.arguments) == ("transfer", tool.arguments)
+        output = FunctionCallOutputItem(call_id=arguments.call_id, output='{"outcome": "busy"}')
+        await caller.connection.conversation.item.create(item=output)
+        await caller.connection.response.create()
+        await caller.wait(ServerEventType.RESPONSE_DONE, 2)
+        said.extend(event.transcript for event in caller.all(ServerEventType.RESPONSE_AUDIO_TRANSCRIPT_DONE))
+        assert caller.all(ServerEventType.ERROR) == []
+
+    tools = [FunctionTool(name="transfer", description="Connect the caller.", parameters={"type": "object"})]
+    record = on_virtual_time(BYOM_CHAT, TwinOptions(script=Script("transfer", None, (turn,))), call, tools)
+    assert said == ["I connect you now.", "The line is busy."]
+    assert [output.output for output in record.tool_outputs] == ['{"outcome": "busy"}']
 
 
 def test_every_event_is_one_that_the_official_client_knows() -> None:

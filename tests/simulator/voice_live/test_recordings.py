@@ -162,7 +162,7 @@ def test_a_function_call_has_the_recorded_fields_and_its_output_leads_to_the_rep
     connect: Any, recording: Any
 ) -> None:
     tool = ToolCall("get_weather", '{  \n  "city": "London" \n} \n')
-    script = Script("weather", None, (ScriptTurn("How is it in London?", "It is foggy.", tool=tool),))
+    script = Script("weather", None, (ScriptTurn("How is it in London?", "It is foggy.", tools=(tool,)),))
     client = connect(BYOM_REALTIME, TwinOptions(script=script))
     client.open(
         tools=[{"type": "function", "name": "get_weather", "parameters": {"type": "object"}}], modalities=["text"]

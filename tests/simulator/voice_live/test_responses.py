@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from gateway.simulator.voice_live.options import (
     UsageForm,
 )
 from gateway.simulator.voice_live.outbox import SendRaw
-from gateway.simulator.voice_live.script import story
+from gateway.simulator.voice_live.script import Cue, story
 from gateway.simulator.voice_live.settings import output_format
 
 GREETING = str(story().greeting)
@@ -198,6 +199,66 @@ def test_without_interrupt_response_the_answer_goes_on_and_the_next_one_waits(co
     client.silence(60.0)
     assert [response.status for response in client.record.responses] == ["completed", "completed"]
     assert client.spoken() == [turn.reply for turn in story().turns[:2]]
+
+
+GOES_ON = {"type": "server_vad", "interrupt_response": False}
+
+
+def test_without_interrupt_response_a_cancel_by_the_client_frees_the_waiting_answer_at_once(connect: Any) -> None:
+    client = connect(BYOM_CHAT, TwinOptions(timing=Timing(speedup=0.5)))
+    client.open(turn_detection=GOES_ON)
+    client.say("caller.turn1")
+    client.silence(1.0)
+    client.say("caller.turn2")
+    client.silence(1.0)
+    assert [response.status for response in client.record.responses] == ["in_progress"]
+    client.send("response.cancel")
+    client.silence(0.1)
+    first, second = client.record.responses
+    assert (first.status, first.reason) == ("cancelled", "client_cancelled")
+    assert second.created_at == first.done_at
+    client.silence(60.0)
+    assert client.spoken()[-1] == story().turns[1].reply
+    assert len(client.record.responses) == 2
+
+
+def test_without_interrupt_response_a_sound_before_the_answer_does_not_take_it_away(connect: Any) -> None:
+    """The cough begins while the transcript of the turn before is on its way, and has no words to be answered."""
+    script = replace(story(), heard=(None, ""))
+    client = connect(BYOM_CHAT, TwinOptions(script=script, timing=Timing(stt_s=0.6)))
+    client.open(turn_detection=GOES_ON)
+    client.say("caller.turn1", then_silence_s=0.7)
+    client.say("caller.cough")
+    client.silence(5.0)
+    assert [turn.transcript for turn in client.record.turns] == [story().turns[0].caller, ""]
+    assert client.record.turns[1].interrupted is None
+    assert client.spoken() == [story().turns[0].reply]
+
+
+def test_without_interrupt_response_a_turn_can_be_lost_to_the_active_response(connect: Any) -> None:
+    options = TwinOptions(timing=Timing(speedup=0.5), answers_turns_during_response=False)
+    client = connect(BYOM_CHAT, options)
+    client.open(turn_detection=GOES_ON)
+    client.say("caller.turn1")
+    client.silence(1.0)
+    client.say("caller.turn2")
+    client.silence(60.0)
+    assert client.last("error")["error"]["code"] == "conversation_already_has_active_response"
+    assert client.last("error")["error"]["event_id"] is None
+    assert client.spoken() == [story().turns[0].reply]
+
+
+def test_a_backchannel_during_an_answer_is_transcribed_as_said_beforehand(connect: Any) -> None:
+    script = replace(story(), heard=(None, "Uh-huh."), cues=(Cue("uh-huh", "Shall I go on?"),))
+    client = connect(BYOM_CHAT, TwinOptions(script=script, timing=Timing(speedup=1.0)))
+    client.open(turn_detection=GOES_ON)
+    client.say("caller.turn1")
+    client.silence(1.5)
+    client.say("caller.cough")
+    client.silence(20.0)
+    assert client.record.turns[1].transcript == "Uh-huh."
+    assert client.record.turns[1].interrupted == client.record.responses[0].response_id
+    assert client.spoken() == [story().turns[0].reply, "Shall I go on?"]
 
 
 def test_a_caller_who_goes_on_before_the_answer_is_answered_once(connect: Any) -> None:
