@@ -183,7 +183,7 @@ class Agent(Section):
     """File with the instructions, instead of `instructions`."""
     instructions: str = ""
     """What the model is told about its task. Must not be empty: the service would put a talkative persona of its own
-    in its place. May hold variables of the call, such as {{time}}."""
+    in its place. May hold variables of the call, such as `{{time}}`."""
     voice: Voice
     """The voice; `type` openai, azure-standard, azure-custom or azure-personal."""
     language: Language = "en-US"

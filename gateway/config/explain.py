@@ -50,7 +50,10 @@ def _only_follows(details: ErrorDetails) -> bool:
 def _problem(details: ErrorDetails) -> Problem:
     location, tags = _without_tags(details)
     context = details.get("ctx", {})
-    field = next((step for step in reversed(location) if isinstance(step, str)), "")
+    is_key = location[-1:] == ("[key]",)  # pydantic's word behind a key that is wrong itself
+    location = location[:-1] if is_key else location
+    names = location[:-1] if is_key else location
+    field = next((step for step in reversed(names) if isinstance(step, str)), "")
     message, hint = details["msg"].removeprefix("Input "), ""
     match details["type"]:
         case "extra_forbidden":

@@ -14,11 +14,11 @@ VARIABLES = {
     "line": "name of the line that was called",
     "agent": "name of the agent",
     "language": "`language` of the agent",
-    "date": "2026-12-24, when the phone rang, as the next four",
+    "date": "2026-12-24, when the phone rang, as the next three",
     "time": "14:05",
     "weekday": "Thursday; English",
     "part_of_day": "morning (5:00 to 12:00), afternoon (to 18:00) or evening; English",
-    "timezone": "what the four above were read in: the time zone of the line's hours, or UTC",
+    "timezone": "in which those four are read: the time zone of the line's hours, or UTC",
 }
 """Name to meaning. The caller's number is none of them: what a model is told it may say aloud or pass on."""
 CONTEXT = "context."
