@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -68,9 +69,8 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def option(model: type[BaseModel], name: str) -> tuple[str, str]:
     """What several kinds of a section inherit is one option."""
-    return next(
-        base.__name__ for base in reversed(model.__mro__) if name in base.__dict__.get("__annotations__", {})
-    ), name
+    owner = next(base for base in reversed(model.__mro__) if name in inspect.get_annotations(base))
+    return owner.__name__, name
 
 
 def shown_in(section: BaseModel) -> Iterator[tuple[str, str]]:
