@@ -36,6 +36,18 @@ MAX_NODES = 10_000
 MAX_KEY_CHARACTERS = 128
 MAX_TEXT_CHARACTERS = 64 * 1024
 
+# --- custom headers of a call -------------------------------------------------------------------------------------
+
+MAX_SIP_HEADERS = 6
+"""Five of our own and User-To-User, as documented; what is more is ignored."""
+MAX_VOIP_HEADERS = 20
+"""Documented are 1000; nobody writes instructions with more variables than these."""
+MAX_HEADER_VALUE_CHARACTERS = 256
+"""Documented for SIP headers; the longer ones of VoIP calls are cut."""
+MAX_SPOKEN_CHARACTERS = 40
+MAX_SPOKEN_WORDS = 4
+"""Of a header's value in a greeting: a name or a number, not a sentence."""
+
 # --- tokens -------------------------------------------------------------------------------------------------------
 
 MAX_AUTHORIZATION_BYTES = 8000

@@ -21,9 +21,8 @@ MINUTE_S = 60.0
 
 def line_settings(line: Line, agent: Agent) -> LineSettings:
     """How the line that took a call behaves, with this agent."""
-    languages = (agent.language, *(language for language in line.languages if language != agent.language))
     return LineSettings(
-        languages=languages,
+        languages=agent.languages,
         tools=_tools(line),
         keys={
             key: Shortcut(shortcut.do, shortcut.to or "", shortcut.text or "") for key, shortcut in line.keys.items()

@@ -9,8 +9,9 @@ import structlog
 
 from gateway.calls.briefing import session_settings
 from gateway.calls.observer import OfferObserver
+from gateway.calls.variables import CallAgent
 from gateway.clients.voice_live import DialFailed, DialResult, ModelTarget, ReadySession, dial
-from gateway.config import Agent, GatewayConfig, Line
+from gateway.config import GatewayConfig
 from gateway.errors import ModelUnavailable
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ class ModelDesk:
         self._observer = observer
         self._clock = clock
 
-    async def dial(self, line: Line, agent: Agent, call_id: str) -> ReadySession:
+    async def dial(self, agent: CallAgent, call_id: str) -> ReadySession:
         """The first of the agent's deployments that is ready in time.
 
         Raises:
@@ -41,13 +42,13 @@ class ModelDesk:
         """
         deadlines = self._config.deadlines
         give_up_at = self._clock() + deadlines.dial_total_s
-        deployments = self._config.deployments_of(agent)
+        deployments = self._config.deployments_of(agent.config)
         for number, deployment in enumerate(deployments, start=1):
             left_s = give_up_at - self._clock()
             if left_s <= 0:
                 break
             timeout_s = left_s if number == len(deployments) else min(left_s, deadlines.dial_each_s)
-            settings = session_settings(line, agent, deployment, call_id)
+            settings = session_settings(agent, deployment, call_id)
             target = self._targets[deployment.name]
             started = self._clock()
             try:

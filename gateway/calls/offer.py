@@ -23,10 +23,11 @@ from gateway.calls.observer import OfferObserver
 from gateway.calls.routing import route
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
+from gateway.calls.variables import CallAgent, agent_for_call
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
 from gateway.clients.hooks import Hooks
 from gateway.clients.voice_live import ReadySession
-from gateway.config import Agent, GatewayConfig, Line
+from gateway.config import GatewayConfig, Line
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
 from gateway.outcome import Outcome, Reason
 from gateway.rate import Rate
@@ -73,7 +74,7 @@ class Offer:
 
     call: IncomingCall
     line: Line
-    agent: Agent
+    agent: CallAgent
     resource: str
     """name of the phone network's resource that told us"""
     acs: CallAutomation
@@ -125,12 +126,12 @@ class Offers:
         line = found.line
         if line is None or found.refusal is not None:
             return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
-        agent, call_id = parts.config.agent(line.agent), parts.tickets.call_id(call.context)
-        offer = Offer(call, line, agent, resource, acs, call_id)
+        agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)
+        offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context))
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         started = parts.clock()
         try:
-            ready = await parts.models.dial(offer.line, offer.agent, offer.call_id)
+            ready = await parts.models.dial(offer.agent, offer.call_id)
         except ModelUnavailable as error:
             return await self._reject(acs, call, error.outcome)
         if await self._answer(offer, ready):
@@ -180,7 +181,7 @@ class Offers:
         offered: Fields = {
             "call_id": offer.call_id,
             "line": offer.line.name,
-            "agent": offer.agent.name,
+            "agent": offer.agent.config.name,
             "deployment": deployment.name,
             "profile": deployment.profile.value,
             "caller": parts.name_of(offer.call.caller.phone_number),
@@ -192,12 +193,11 @@ class Offers:
         media = MediaDeadlines(
             self._deadlines.media_prompt_s, self._deadlines.media_restart_s, self._deadlines.media_give_up_s
         )
+        settings = call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)
         conversation = Conversation(
             CallParts(
                 call_id=offer.call_id,
-                session=CallSession(
-                    call_settings(config, offer.line, offer.agent, deployment, ready.confirmed, parts.phrases)
-                ),
+                session=CallSession(settings),
                 model=ready.leg,
                 acs=offer.acs,
                 observer=observer,
@@ -234,7 +234,9 @@ class Offers:
     def _subject(self, offer: Offer, deployment: str) -> Subject:
         """What the tickets of a call are made from: nothing that another replica would not know."""
         call = offer.call
-        return Subject(call.context, call.event_time, offer.resource, offer.line.name, offer.agent.name, deployment)
+        return Subject(
+            call.context, call.event_time, offer.resource, offer.line.name, offer.agent.config.name, deployment
+        )
 
     async def _reject(self, acs: CallAutomation, call: IncomingCall, outcome: Outcome) -> Outcome:
         """Let the caller hear a busy line instead of ringing on."""

@@ -76,7 +76,7 @@ FOLD_S = 1.0
 class Pump:
     """Moves the bytes of one call and carries its decisions out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the two legs, and all that a call reaches besides
         self,
         session: CallSession,
         model: ModelLeg,

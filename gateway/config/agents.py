@@ -11,7 +11,15 @@ from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
 from gateway.capacity.ptu import PtuBudget, TokenWeights, ptu_table
 from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.suggest import did_you_mean
-from gateway.config.voice import AzureSemanticVad, OpenAiVoice, Transcription, TurnDetection, Voice
+from gateway.config.templates import check_greeting, check_instructions
+from gateway.config.voice import (
+    AzureSemanticVad,
+    InterimResponse,
+    OpenAiVoice,
+    Transcription,
+    TurnDetection,
+    Voice,
+)
 from gateway.profile import Profile
 
 
@@ -151,6 +159,21 @@ class Deployment(Section):
         return self.capacity.budget() if isinstance(self.capacity, PtuCapacity) else None
 
 
+def _answer_limit_tag(value: Any) -> str:
+    return tag_of(value, text="no_limit", other="token_limit")
+
+
+AnswerLimit: TypeAlias = Annotated[
+    Annotated[Literal["inf"], Tag("no_limit")] | Annotated[int, Field(ge=1, le=4096), Tag("token_limit")],
+    Discriminator(_answer_limit_tag),
+]
+_SPOKEN_MINUTE_OF_TEXT = 400
+"""Tokens. Speech has about 150 words a minute, and a word 1.4 tokens in English and more than 2 in languages that the
+tokenizer knows less well: 70 s of speech need 250 to 400."""
+_SPOKEN_MINUTE_OF_AUDIO = 1600
+"""Tokens. A realtime model writes one for every 50 ms of its speech, and the words beside it: 65 s."""
+
+
 class Agent(Section):
     """Who talks to the caller."""
 
@@ -160,13 +183,22 @@ class Agent(Section):
     """File with the instructions, instead of `instructions`."""
     instructions: str = ""
     """What the model is told about its task. Must not be empty: the service would put a talkative persona of its own
-    in its place."""
+    in its place. May hold variables of the call, such as `{{time}}`."""
     voice: Voice
     """The voice; `type` openai, azure-standard, azure-custom or azure-personal."""
     language: Language = "en-US"
     """Language the caller is expected to speak."""
+    other_languages: Annotated[tuple[Language, ...], Field(max_length=9)] = ()
+    """Languages the caller may speak instead; which one it is, is found out by listening. Costs some delay, and short
+    answers are taken for the wrong language now and then: name only those that callers do speak. Turn detection has
+    languages of its own."""
     greeting: Text | None = None
-    """First sentence of the call, prepared while the phone rings; null: the agent waits for the caller."""
+    """First sentence of the call, prepared while the phone rings; null: the agent waits for the caller. May hold
+    variables of the call."""
+    accessible: bool = False
+    """For callers who need more time: unless set otherwise, the agent waits twice as long before it takes a turn for
+    finished, an Azure voice speaks at 0.85 of its rate, and an interruption without words is answered after twice the
+    time. The instructions ask for slow speech, short sentences and patience with repeating."""
     turn_detection: TurnDetection = AzureSemanticVad()
     """How the end of the caller's turn is found; `type` azure_semantic_vad, server_vad or semantic_vad."""
     interruptions: Literal["resume", "cut"] = "resume"
@@ -181,10 +213,19 @@ class Agent(Section):
     transcription: Transcription = Transcription()
     """Speech to text of the caller."""
     temperature: Annotated[float, Field(ge=0, le=1.2)] | None = None
-    """Temperature of the model; unset: the service's (0.8)."""
-    max_response_output_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Longest answer, in tokens; unset: no limit. With provisioned units set it near the true size: the service
-    reserves this much for every answer."""
+    """Temperature of the model; unset: the service's (0.8). The documents disagree about the range, 0.6 to 1.2 or 0 to
+    1: this is both."""
+    max_response_output_tokens: AnswerLimit | None = None
+    """Longest answer, in tokens, or inf. Unset: about a minute of speech, 400 with a cascade and 1600 with the realtime
+    profile: nobody listens longer, and provisioned throughput reserves this much for every answer. With a
+    `reasoning_effort` other than none, unset means inf, for thinking counts as output. A model that thinks without
+    being asked to needs one of the two fields, or it may be cut off before the first word."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    """How long a reasoning model thinks before it speaks, which the caller hears as silence; what there is to choose
+    from depends on the model. Unset: the model's own."""
+    interim_response: InterimResponse | None = None
+    """A sentence that bridges a long wait, made by the service; `type` static_interim_response or llm_interim_response,
+    cascades only. Null: only the gateway's own after `call.filler_after_ms`."""
     word_timestamps: bool = True
     """Ask for the place of every word in the audio, so that an interrupted sentence is cut at the right word.
     Azure voices only; left out for others."""
@@ -207,7 +248,36 @@ class Agent(Section):
                 raise ValueError(f"can not be read from {path}: {reason}") from None
         if not value.strip():
             raise ValueError("must not be empty: the service would put a persona of its own in their place")
+        check_instructions(value)
         return value.strip()
+
+    @field_validator("other_languages")
+    @classmethod
+    def _other(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        languages = [str(info.data.get("language", "")).lower(), *(language.lower() for language in value)]
+        if len(set(languages)) < len(languages):
+            raise ValueError("names a language twice, or the one that stands in `language`")
+        return value
+
+    @field_validator("greeting")
+    @classmethod
+    def _greeting(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            check_greeting(value, str(info.data.get("language", "")))
+        return value
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All that the caller may speak, the most likely one first."""
+        return self.language, *self.other_languages
+
+    def answer_limit(self, profile: Profile) -> int | Literal["inf"] | None:
+        """Longest answer in tokens of the profile's kind; None leaves it to the service, which has no limit."""
+        if self.max_response_output_tokens is not None:
+            return self.max_response_output_tokens
+        if self.reasoning_effort not in (None, "none"):
+            return None
+        return _SPOKEN_MINUTE_OF_TEXT if profile.is_cascade else _SPOKEN_MINUTE_OF_AUDIO
 
     @property
     def wants_word_timestamps(self) -> bool:

@@ -7,14 +7,15 @@ reference, and for the combination of transcription and turn detection reports o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from gateway.config.agents import Agent, Deployment
 from gateway.config.problem import Problem
 from gateway.config.tree import GatewayConfig
 from gateway.config.voice import AzureSemanticVad, OpenAiVoice, SemanticVad
 
-EVERYWHERE_TRANSCRIPTION = ("azure-speech", "mai-transcribe")
-"""Beginnings of the names of transcription models that every profile has."""
+Refused: TypeAlias = tuple[str, str]
+"""Field of the agent, and what to do about it."""
 
 
 def compatibility_problems(config: GatewayConfig) -> list[Problem]:
@@ -27,18 +28,37 @@ def compatibility_problems(config: GatewayConfig) -> list[Problem]:
     ]
 
 
-def _refused(agent: Agent, deployment: Deployment) -> Iterator[tuple[str, str]]:
-    everywhere = agent.transcription.model.startswith(EVERYWHERE_TRANSCRIPTION)
-    if deployment.profile.is_cascade:
-        if isinstance(agent.voice, OpenAiVoice):
-            yield "voice", "a cascade speaks with Azure voices only"
-        if isinstance(agent.turn_detection, SemanticVad):
-            yield "turn_detection", "semantic_vad belongs to the realtime profile; azure_semantic_vad works everywhere"
-        if agent.noise_reduction in ("near_field", "far_field"):
-            yield "noise_reduction", "belongs to the realtime profile; azure_deep_noise_suppression works everywhere"
-        if not everywhere:
-            yield "transcription", "a cascade transcribes with azure-speech or mai-transcribe"
-    elif everywhere and not isinstance(agent.turn_detection, AzureSemanticVad):
+def _refused(agent: Agent, deployment: Deployment) -> Iterator[Refused]:
+    yield from _by_a_cascade(agent) if deployment.profile.is_cascade else _by_a_realtime_session(agent)
+    yield from _by_the_transcriber(agent)
+
+
+def _by_a_cascade(agent: Agent) -> Iterator[Refused]:
+    if isinstance(agent.voice, OpenAiVoice):
+        yield "voice", "a cascade speaks with Azure voices only"
+    if isinstance(agent.turn_detection, SemanticVad):
+        yield "turn_detection", "semantic_vad belongs to the realtime profile; azure_semantic_vad works everywhere"
+    if agent.noise_reduction in ("near_field", "far_field"):
+        yield "noise_reduction", "belongs to the realtime profile; azure_deep_noise_suppression works everywhere"
+    if not agent.transcription.is_azure:
+        yield "transcription", "a cascade transcribes with azure-speech or mai-transcribe"
+
+
+def _by_a_realtime_session(agent: Agent) -> Iterator[Refused]:
+    if agent.transcription.is_azure and not isinstance(agent.turn_detection, AzureSemanticVad):
         yield "transcription", "in a realtime session azure-speech needs an azure_semantic_vad turn detection"
-    if agent.transcription.phrase_list and not everywhere:
+    if agent.interim_response is not None:
+        yield (
+            "interim_response",
+            "exists for cascades only; take it out, or give realtime deployments an agent of their own",
+        )
+
+
+def _by_the_transcriber(agent: Agent) -> Iterator[Refused]:
+    transcription = agent.transcription
+    if transcription.phrase_list and not transcription.is_azure:
         yield "transcription", "phrase_list exists for azure-speech and mai-transcribe only"
+    if transcription.custom_speech and not transcription.is_azure:
+        yield "transcription", "custom_speech exists for azure-speech and mai-transcribe only"
+    if transcription.prompt is not None and transcription.is_azure:
+        yield "transcription", "prompt exists for whisper-1 and the gpt-4o models only; azure-speech has phrase_list"

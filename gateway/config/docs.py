@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.config.templates import CONTEXT, VARIABLES
 from gateway.config.tree import GatewayConfig, json_schema
 
 PAGE = Path("docs/CONFIGURATION.md")
@@ -21,11 +22,63 @@ Generated from the code by `make config-doc`; do not edit.
 One YAML file, given as `gateway serve --config gateway.yaml`. `gateway check --config gateway.yaml` says everything
 that is wrong with it at once, with path and line; `gateway check --schema` prints its JSON Schema for editors. Unknown
 fields are errors. Units are in the names: `_ms` is milliseconds, `_s` seconds. Relative paths start from the folder
-of the file. Two complete examples: [azure-entra.yaml](../deploy/examples/azure-entra.yaml) and
-[loopback.yaml](../deploy/examples/loopback.yaml).
+of the file. Complete examples: [azure-entra.yaml](../deploy/examples/azure-entra.yaml),
+[loopback.yaml](../deploy/examples/loopback.yaml), and every option of an agent in
+[agent-options.yaml](../deploy/examples/agent-options.yaml).
+
+At the end of the page: [variables of a call](#variables-of-a-call), and
+[what is left out](#what-is-left-out) of a Voice Live session.
 
 Secrets never stand in the file. `key_file` names a file that holds one key and nothing else; without it the gateway
 uses its Entra identity.
+"""
+
+_VARIABLES = f"""\
+## Variables of a call
+
+`instructions` and `greeting` of an agent may hold `{{{{name}}}}`. A name that is not known is an error.
+
+| variable | value |
+| --- | --- |
+{"".join(f"| `{name}` | {meaning} |{chr(10)}" for name, meaning in VARIABLES.items())}\
+| `{CONTEXT}NAME` | custom header: `X-MS-Custom-NAME`, `User-To-User`, or one of a VoIP call; empty without it |
+
+Whoever places or passes on a call sets its headers. So the instructions only refer to them, and their values come once,
+at the end, as one line of JSON behind a sentence that says that it is data. In a greeting a value is spoken if it looks
+like a name or a number (at most 4 words and 40 characters), and left out otherwise. The caller's number is no variable:
+what a model is told it may say aloud or pass on; nor is the caller's country, which a calling code does not reliably
+tell.
+
+Put variables at the end of the instructions: the model's prompt cache works by beginnings that are the same in every
+call, and cached tokens cost provisioned throughput little or nothing.
+"""
+
+LEFT_OUT = {
+    "modalities": "always text and audio: the call is spoken, and the words are needed to know what was heard",
+    "input_audio_format": "`input_format` of the deployment",
+    "input_audio_sampling_rate": "`input_format` of the deployment",
+    "output_audio_format": "`output_format` of the deployment",
+    "output_audio_timestamp_types": "`word_timestamps`; there is one type",
+    "metadata": "holds the call id, which the service writes to its logs; nothing of the caller belongs there",
+    "include": "likelihoods of transcripts and parts of them: nothing here would read them",
+    "animation": "a phone shows no face",
+    "avatar": "a phone shows no face",
+}
+"""Fields of a Voice Live session that are no fields of an agent, with the reason."""
+
+_LEFT_OUT = f"""\
+## What is left out
+
+An agent has what a session of Voice Live has, under the same names where it can, but for these:
+
+| of a session | why |
+| --- | --- |
+{"".join(f"| `{name}` | {why} |{chr(10)}" for name, why in LEFT_OUT.items())}\
+| `create_response`, `auto_truncate` | of `turn_detection`: answers are wanted, and truncation follows what was heard |
+| `smart_end_of_turn_detection` | a preview |
+| voices `azure-realtime-native`, `avatar-voice-sync` | of a model that is not yours, and of avatars |
+| `echo_cancellation.channels`, `reference_source` | the phone stream has one channel, and no reference in it |
+| `truncation_strategy`, `greeting`, `handoff` | appear in answers of the service, and are not documented |
 """
 
 
@@ -34,7 +87,8 @@ def page() -> str:
     schema = json_schema()
     sections: dict[str, list[str]] = {}
     _add(sections, schema, schema | {"description": GatewayConfig.__doc__}, "")
-    return f"{_INTRODUCTION}\n" + "\n".join(line for lines in sections.values() for line in lines)
+    tables = "\n".join(line for lines in sections.values() for line in lines)
+    return f"{_INTRODUCTION}\n{tables}\n{_VARIABLES}\n{_LEFT_OUT}"
 
 
 def _add(sections: dict[str, list[str]], root: dict[str, Any], section: dict[str, Any], path: str) -> None:
@@ -72,10 +126,17 @@ def _inner(root: dict[str, Any], field: dict[str, Any]) -> Iterator[tuple[str, d
         yield from (("[]" + suffix, inner) for suffix, inner in _inner(root, field["items"]))
     elif "properties" in field:
         yield "", field
-    choices = [_resolve(root, choice) for choice in field.get("oneOf", field.get("anyOf", []))]
-    sections = [choice for choice in choices if "properties" in choice]
+    sections = [choice for choice in _choices(root, field) if "properties" in choice]
     for section in sections:
         yield f" ({_kinds(section)})" if len(sections) > 1 else "", section
+
+
+def _choices(root: dict[str, Any], field: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a field may be instead of one thing, also where a choice is a choice itself ("one of these, or null")."""
+    for choice in field.get("oneOf", field.get("anyOf", [])):
+        resolved = _resolve(root, choice)
+        yield resolved
+        yield from _choices(root, resolved)
 
 
 def _kinds(section: dict[str, Any]) -> str:

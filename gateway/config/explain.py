@@ -17,9 +17,20 @@ USE_KEY_FILE = "secrets do not stand in this file: write the key into a file of 
 
 _SECRET_FIELD = re.compile(r"(?i)(^|_)(key|token|secret|password|credential|connection_?string)$")
 _QUOTED = re.compile(r"'([^']*)'")
-_OTHERWISE = {"numbers": "or a list of numbers", "capacity": "or {ptu_units: ..., ptu_model: ...}"}
+_OTHERWISE = {
+    "numbers": "or a list of numbers",
+    "capacity": "or {ptu_units: ..., ptu_model: ...}",
+    "max_response_output_tokens": "or a whole number",
+}
 """What a field takes instead of its one fixed word."""
+_LANGUAGE = "a language tag, such as en-US"
 _SPELLING = {
+    "language": _LANGUAGE,
+    "other_languages": _LANGUAGE,
+    "prefer_locales": _LANGUAGE,
+    "locale": _LANGUAGE,
+    "languages": _LANGUAGE,
+    "custom_speech": f"{_LANGUAGE}, then the id of a model",
     "numbers": 'write "+" and 7 to 15 digits in quotes, such as "+15555550100"',
     "name": "letters, digits, dot, dash and underscore, at most 64",
     "topic": "the resource's id in Azure Resource Manager: /subscriptions/...",
@@ -39,7 +50,10 @@ def _only_follows(details: ErrorDetails) -> bool:
 def _problem(details: ErrorDetails) -> Problem:
     location, tags = _without_tags(details)
     context = details.get("ctx", {})
-    field = next((step for step in reversed(location) if isinstance(step, str)), "")
+    is_key = location[-1:] == ("[key]",)  # pydantic's word behind a key that is wrong itself
+    location = location[:-1] if is_key else location
+    names = location[:-1] if is_key else location
+    field = next((step for step in reversed(names) if isinstance(step, str)), "")
     message, hint = details["msg"].removeprefix("Input "), ""
     match details["type"]:
         case "extra_forbidden":
@@ -55,7 +69,7 @@ def _problem(details: ErrorDetails) -> Problem:
             message, hint = f"must be {context['expected_tags']}", _closest(context["tag"], context["expected_tags"])
         case "string_pattern_mismatch":
             message, hint = "is not written as it must be", _SPELLING.get(field, "")
-        case "string_type" if isinstance(details["input"], int):
+        case "string_type" if isinstance(details["input"], int | float):
             message, hint = "should be text, not a number", "put it in quotes"
         case "model_type" | "model_attributes_type":
             message = "should be a mapping of fields"
@@ -90,6 +104,8 @@ _TAGS = frozenset(
         *("azure_semantic_vad", "azure_semantic_vad_en", "azure_semantic_vad_multilingual"),
         *("server_vad", "semantic_vad"),
         *("pay_as_you_go", "ptu"),
+        *("static_interim_response", "llm_interim_response"),
+        *("no_limit", "token_limit"),
         *("any_number", "listed_numbers"),
     }
 )

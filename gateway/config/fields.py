@@ -71,6 +71,12 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _fetched_url(value: str) -> str:
+    if _split(value).scheme != "https":
+        raise ValueError("must start with https://, also for this machine: the service fetches it, not the gateway")
+    return value
+
+
 def _origin(value: str) -> str:
     if _checked(value, "https", "http").path not in ("", "/"):
         raise ValueError("must be the address of a host alone, without a path: requests are signed for that host")
@@ -96,6 +102,8 @@ def tag_of(value: Any, *, text: str, other: str) -> str:
 
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_url)]
 """https, or http on loopback; without a trailing slash."""
+FetchedUrl: TypeAlias = Annotated[str, AfterValidator(_fetched_url)]
+"""What the service fetches: https and nothing else. No query: a signature in it would be a secret in this file."""
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
 VoiceLiveUrl: TypeAlias = Annotated[str, AfterValidator(_voice_live_url)]
 """As HttpUrl; wss and ws are understood as https and http."""

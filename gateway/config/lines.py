@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from gateway.config.fields import Language, Name, PhoneNumber, Section, tag_of
+from gateway.config.fields import Name, PhoneNumber, Section, tag_of
 from gateway.config.handover import Destination, HandoverReport, ToolName
 from gateway.config.keypad import Digits, Key, KeyShortcut
 from gateway.config.manners import Disclosure, Emergency, Moderation, Silence
@@ -124,8 +124,6 @@ class Line(Section):
     """Only these callers are answered, if any are named: numbers, beginnings of numbers, `anonymous`."""
     block_callers: Callers = ()
     """These callers hear a busy line."""
-    languages: tuple[Language, ...] = ()
-    """Languages callers may speak beside the agent's own: the gateway's own sentences follow the caller into them."""
     destinations: tuple[Destination, ...] = ()
     """People callers can be handed over to."""
     caller_id: PhoneNumber | None = None

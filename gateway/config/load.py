@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from gateway.config.accessibility import eased
 from gateway.config.compatibility import compatibility_problems
 from gateway.config.explain import explain
 from gateway.config.fields import DIRECTORY
@@ -68,7 +69,7 @@ def parse(raw: Any, directory: Path = Path()) -> GatewayConfig:
         problems += compatibility_problems(config)
     if config is None or problems:
         raise ConfigError(problems)
-    return config
+    return eased(config)
 
 
 # --- YAML -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How an agent sounds and listens: the nested objects of a Voice Live session.
+"""How an agent sounds, listens and bridges a wait: the nested objects of a Voice Live session.
 
 The service replaces a nested object as a whole: what is left out falls back to the service's default, not to what
 was set before. So every object here is complete, and `session_object()` always writes all of it.
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from gateway.config.fields import Section, Text
+from gateway.config.fields import FetchedUrl, Language, Section, Text
 
 Threshold: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 TurnMilliseconds: TypeAlias = Annotated[int, Field(ge=0, le=5000)]
@@ -27,6 +27,11 @@ class _SessionObject(Section):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Empty lists and mappings mean that nothing was set, and are not sent."""
+    return {name: value for name, value in fields.items() if value or name not in names}
+
+
 class OpenAiVoice(_SessionObject):
     """A voice of the realtime model itself; realtime profile only."""
 
@@ -40,7 +45,7 @@ class _AzureVoice(_SessionObject):
     name: Text
     """Name of the voice, such as en-US-AvaNeural or en-US-Ava:DragonHDLatestNeural."""
     temperature: Threshold | None = None
-    """Liveliness of HD voices; unset: the voice's own."""
+    """Liveliness of HD voices; others have none. Unset: the voice's own."""
     rate: Text | None = None
     """Speaking rate as in SSML, such as "1.1" or "+10%"; unset: the voice's own."""
     pitch: Text | None = None
@@ -49,8 +54,17 @@ class _AzureVoice(_SessionObject):
     """Volume as in SSML, such as "+10%"."""
     style: Text | None = None
     """Speaking style, where the voice has styles."""
-    locale: Text | None = None
+    locale: Language | None = None
     """Forces a locale; text in another script is then not spoken."""
+    prefer_locales: tuple[Language, ...] = ()
+    """Accents to prefer, such as en-GB and es-ES; other languages are still spoken. Empty: the voice's own."""
+    custom_lexicon_url: FetchedUrl | None = None
+    """Pronunciations of names and terms: a lexicon file that the service fetches, https and without a query."""
+    custom_text_normalization_url: FetchedUrl | None = None
+    """How numbers, dates and abbreviations are read out: as above."""
+
+    def session_object(self) -> dict[str, Any]:
+        return _without_empty(super().session_object(), "prefer_locales")
 
 
 class AzureStandardVoice(_AzureVoice):
@@ -120,16 +134,13 @@ class AzureSemanticVad(_VoiceActivity):
     """Speech that starts a turn, and so interrupts the agent."""
     remove_filler_words: bool = False
     """Do not take "um" and "uh-huh" for an interruption."""
-    languages: tuple[Text, ...] = ()
+    languages: tuple[Language, ...] = ()
     """Languages to expect, for `_multilingual`: en, es, fr, it, de, ja, pt, zh, ko, hi. Empty: all."""
     end_of_utterance_detection: EndOfUtterance | None = EndOfUtterance()
     """Judge from the words, too, whether the caller has finished; null: silence alone decides."""
 
     def session_object(self) -> dict[str, Any]:
-        fields = super().session_object()
-        if not self.languages:
-            del fields["languages"]
-        return fields
+        return _without_empty(super().session_object(), "languages")
 
 
 class ServerVad(_VoiceActivity):
@@ -174,10 +185,52 @@ class Transcription(_SessionObject):
     profile only."""
     phrase_list: Annotated[tuple[Text, ...], Field(max_length=499)] = ()
     """Names and terms to expect; azure-speech and mai-transcribe only."""
+    custom_speech: dict[Language, Text] = Field(default_factory=dict)
+    """Your own speech models: locale to model id; azure-speech and mai-transcribe only."""
+    prompt: Text | None = None
+    """Hint for the transcribing model; whisper-1, gpt-4o-transcribe and the like only."""
+
+    @property
+    def is_azure(self) -> bool:
+        """One of the service's own transcribers, which every profile has; the others are OpenAI's."""
+        return self.model.startswith(_AZURE_TRANSCRIBERS)
 
     def session_object(self) -> dict[str, Any]:
         """The object without `language`, which is the agent's."""
-        fields = super().session_object()
-        if not self.phrase_list:
-            del fields["phrase_list"]
-        return fields
+        return _without_empty(super().session_object(), "phrase_list", "custom_speech")
+
+
+_AZURE_TRANSCRIBERS = ("azure-speech", "mai-transcribe")
+"""Beginnings of their names."""
+
+
+class _InterimResponse(_SessionObject):
+    triggers: Annotated[tuple[Literal["latency", "tool"], ...], Field(min_length=1)] = ("latency",)
+    """When it is said: `latency`: the model has not answered for latency_threshold_ms; `tool`: it uses a tool."""
+    latency_threshold_ms: Annotated[int, Field(ge=100, le=10_000)] = 2000
+    """How long the answer may take before; below `call.filler_after_ms`, or the gateway's own sentence comes first."""
+
+
+class StaticInterimResponse(_InterimResponse):
+    """One of your sentences bridges the wait, picked at random."""
+
+    type: Literal["static_interim_response"]
+    """Kind of interim response."""
+    texts: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Sentences to choose from."""
+
+
+class LlmInterimResponse(_InterimResponse):
+    """A small model of the service, not your deployment, makes up a sentence that bridges the wait."""
+
+    type: Literal["llm_interim_response"]
+    """Kind of interim response."""
+    model: Text = "gpt-4.1-mini"
+    """That model."""
+    instructions: Text | None = None
+    """What it is told; unset: the service's own words. No variables."""
+    max_completion_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
+    """Longest sentence, in tokens."""
+
+
+InterimResponse: TypeAlias = Annotated[StaticInterimResponse | LlmInterimResponse, Field(discriminator="type")]

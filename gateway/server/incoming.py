@@ -86,6 +86,7 @@ def _validated(request: web.Request, validation: event_grid.Validation) -> web.R
 async def _offer(offers: Offers, telemetry: Telemetry, call: event_grid.IncomingCall) -> bool:
     """Deal with one call; False when the network should tell us about it again."""
     telemetry.event("incoming_call")
+    telemetry.headers_ignored(call.headers_ignored)
     try:
         outcome = await offers.consider(call)
     except Undecided as error:

@@ -110,6 +110,10 @@ class GatewayMetrics:
         self.event_grid_events = self._closed(
             "gateway_event_grid_events", "Event Grid events received.", {"kind": labels.EVENT_KINDS}
         )
+        self.headers_ignored = self._counter(
+            "gateway_event_grid_headers_ignored",
+            "Custom headers of incoming calls that were not as documented, or too many.",
+        )
         self.offers_undecided = self._counter(
             "gateway_offers_undecided",
             "Incoming calls that could not be dealt with; the network was asked to come again.",

@@ -54,6 +54,10 @@ class Telemetry:
         """An Event Grid event came in."""
         self.metrics.event_grid_events.inc(kind)
 
+    def headers_ignored(self, number: int) -> None:
+        """Custom headers of an incoming call were left out."""
+        self.metrics.headers_ignored.inc(number)
+
     def offer_undecided(self) -> None:
         self.metrics.offers_undecided.inc()
 

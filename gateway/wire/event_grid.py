@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from gateway.bounds import MAX_EVENTS
 from gateway.errors import BadMessage
+from gateway.wire.custom_headers import custom_headers
 from gateway.wire.strict_json import parse_json, table, text
 
 INCOMING_CALL = "Microsoft.Communication.IncomingCall"
@@ -64,7 +66,9 @@ class IncomingCall:
     server_call_id: str
     context: str = field(repr=False)
     """the right to answer this one call: opaque, never logged"""
-    custom_context: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """custom headers of whoever placed or passed on the call, see `custom_headers`: a stranger's words"""
+    headers_ignored: int = 0
 
     @cached_property
     def context_hash(self) -> str:
@@ -157,6 +161,7 @@ def _incoming_call(event: dict[str, Any], data: dict[str, Any]) -> IncomingCall 
     event_time = _time(text(event.get("eventTime")) or text(event.get("time")))
     if event_time is None:
         return Bad("event_time")
+    headers, headers_ignored = custom_headers(data.get("customContext"))
     return IncomingCall(
         event_id=fields["event_id"][1],
         resource=text(event.get("topic")) or text(event.get("source")),
@@ -166,7 +171,8 @@ def _incoming_call(event: dict[str, Any], data: dict[str, Any]) -> IncomingCall 
         correlation_id=fields["correlation_id"][1],
         server_call_id=fields["server_call_id"][1],
         context=fields["context"][1],
-        custom_context=bool(table(data.get("customContext"))),
+        headers=headers,
+        headers_ignored=headers_ignored,
     )
 
 

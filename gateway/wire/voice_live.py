@@ -279,34 +279,27 @@ _APPEND_SUFFIX = b'"}'
 
 def encode(command: ModelCommand) -> bytes:
     """A command as its message. The payload of AppendAudio has been checked to be base64, so it needs no escaping."""
+    message: dict[str, Any]
     match command:
         case AppendAudio(payload=payload):
             return encode_append(payload)
         case CreateResponse():
-            return _encode_create(command)
-        case CancelResponse(event_id=event_id, response_id=response_id):
-            cancel: dict[str, Any] = {"type": "response.cancel", "event_id": event_id}
+            message = _create(command)
+        case CancelResponse(response_id=response_id):
+            message = {"type": "response.cancel"}
             if response_id is not None:
-                cancel["response_id"] = response_id
-            return orjson.dumps(cancel)
-        case ToolOutput(event_id=event_id, call_id=call_id, output=output):
-            result = {"type": "function_call_output", "call_id": call_id, "output": output}
-            return _encode_item(event_id, result)
-        case TellModel(event_id=event_id, text=words):
+                message["response_id"] = response_id
+        case ToolOutput(call_id=call_id, output=output):
+            message = _item({"type": "function_call_output", "call_id": call_id, "output": output})
+        case TellModel(text=words):
             content = [{"type": "input_text", "text": words}]
-            return _encode_item(event_id, {"type": "message", "role": "system", "content": content})
-        case DeleteItem(event_id=event_id, item_id=item_id):
-            return orjson.dumps({"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id})
-        case TruncateItem(event_id=event_id, item_id=item_id, audio_end_ms=audio_end_ms):
-            return orjson.dumps(
-                {
-                    "type": "conversation.item.truncate",
-                    "event_id": event_id,
-                    "item_id": item_id,
-                    "content_index": 0,
-                    "audio_end_ms": audio_end_ms,
-                }
-            )
+            message = _item({"type": "message", "role": "system", "content": content})
+        case DeleteItem(item_id=item_id):
+            message = {"type": "conversation.item.delete", "item_id": item_id}
+        case TruncateItem(item_id=item_id, audio_end_ms=audio_end_ms):
+            message = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0}
+            message["audio_end_ms"] = audio_end_ms
+    return orjson.dumps(message | {"event_id": command.event_id})
 
 
 def encode_append(payload: bytes) -> bytes:
@@ -314,12 +307,11 @@ def encode_append(payload: bytes) -> bytes:
     return _APPEND_PREFIX + payload + _APPEND_SUFFIX
 
 
-def _encode_item(event_id: str, item: dict[str, Any]) -> bytes:
-    return orjson.dumps({"type": "conversation.item.create", "event_id": event_id, "item": item})
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "conversation.item.create", "item": item}
 
 
-def _encode_create(command: CreateResponse) -> bytes:
-    message: dict[str, Any] = {"type": "response.create", "event_id": command.event_id}
+def _create(command: CreateResponse) -> dict[str, Any]:
     response: dict[str, Any] = {}
     if command.say is not None:
         content = [{"type": "text", "text": command.say}]
@@ -328,6 +320,4 @@ def _encode_create(command: CreateResponse) -> bytes:
         response["instructions"] = command.instructions
     if not command.uses_tools:
         response["tool_choice"] = "none"
-    if response:
-        message["response"] = response
-    return orjson.dumps(message)
+    return {"type": "response.create", "response": response} if response else {"type": "response.create"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -43,7 +43,9 @@ class SessionSettings:
     noise_reduction: dict[str, Any] | None = None
     echo_cancellation: dict[str, Any] | None = None
     temperature: float | None = None
-    max_response_output_tokens: int | None = None
+    max_response_output_tokens: int | Literal["inf"] | None = None
+    reasoning_effort: str | None = None
+    interim_response: dict[str, Any] | None = None
     output_audio_timestamp_types: tuple[str, ...] | None = None
     tools: tuple[dict[str, Any], ...] = ()
     """function tools"""
@@ -65,6 +67,8 @@ class SessionSettings:
         optional: dict[str, Any] = {
             "temperature": self.temperature,
             "max_response_output_tokens": self.max_response_output_tokens,
+            "reasoning_effort": self.reasoning_effort,
+            "interim_response": self.interim_response,
             "output_audio_timestamp_types": self.output_audio_timestamp_types,
             "tools": list(self.tools) or None,
             "metadata": self.metadata or None,

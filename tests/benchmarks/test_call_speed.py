@@ -84,12 +84,14 @@ def from_model() -> bytes:
 def begin(metrics: GatewayMetrics, now: list[float]) -> Call:
     """A call whose media is open and whose model has begun to answer."""
     clips = load_clips("en-US", 16000)
-    settings = CallSettings(PCM16_16K, PCM16_16K, PCM16_16K, lambda _: {phrase: clips[phrase] for phrase in Phrase})
+    settings = CallSettings(
+        PCM16_16K, PCM16_16K, PCM16_16K, lambda _rate, _language: {phrase: clips[phrase] for phrase in Phrase}
+    )
     session, phone, model = CallSession(settings), Socket(), Socket()
     telemetry = CallTelemetry(metrics, TokenMeter(metrics, []), "d", None)
     clock = lambda: now[0]  # noqa: E731 - a clock is a function
     leg = ModelLeg(cast("Any", model))
-    pump = Pump(session, leg, telemetry, Ticker(clock, lambda _: None), clock)
+    pump = Pump(session, leg, telemetry, Ticker(clock, lambda _: None), clock, lambda _: None)
     pump._phone, pump._phone_transport = cast("Any", phone), cast("Any", phone)
     pump.perform(session.start(now[0]))
     pump._on_phone_message(METADATA)

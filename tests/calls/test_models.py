@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.calls.briefing import model_target
 from gateway.calls.models import ModelDesk
+from gateway.calls.variables import CallAgent
 from gateway.clients.http import make_session
 from gateway.clients.voice_live import CLOSE_S
 from gateway.config import parse
@@ -67,7 +68,7 @@ def dial(folder: Path, **options: TwinOptions) -> Result:
         async with make_session() as http:
             desk = ModelDesk(config, targets, http, Telemetry(registry, config, clock), clock)
             try:
-                ready = await desk.dial(config.agent("s"), "call-1")
+                ready = await desk.dial(CallAgent(config.agent("s"), config.lines[0], "Help.", None), "call-1")
             except ModelUnavailable:
                 result = Result(None, clock() - began)
             else:

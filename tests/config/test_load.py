@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -47,8 +48,10 @@ def test_the_loopback_example_is_about_the_twin() -> None:
     assert load(EXAMPLES / "loopback.yaml").acs.resources[0].topic == TOPIC
 
 
-def test_the_examples_are_the_two_that_the_documentation_names() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.yaml")} == {"azure-entra.yaml", "loopback.yaml"}
+def test_the_examples_are_those_that_the_documentation_names() -> None:
+    page = (EXAMPLES.parents[1] / "docs" / "CONFIGURATION.md").read_text(encoding="utf-8")
+
+    assert {path.name for path in EXAMPLES.glob("*.yaml")} == set(re.findall(r"deploy/examples/([a-z-]+\.yaml)", page))
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,14 @@ def excerpt(text: str, secret: str) -> str:
 def plan() -> CallPlan:
     """A caller with a name of their own who says something and presses keys."""
     story = (Say("caller.turn1"), Press(DIGITS, At(9.0)), WaitAgent(20.0))
-    return CallPlan(behaviour=story, caller=CALLER, number=CALLED, display_name=f"{CANARY} name", max_s=30.0)
+    return CallPlan(
+        behaviour=story,
+        caller=CALLER,
+        number=CALLED,
+        display_name=f"{CANARY} name",
+        sip_headers=(("X-MS-Custom-name", CANARY), (f"X-{CANARY}", CANARY)),
+        max_s=30.0,
+    )
 
 
 async def knock(base: str) -> dict[str, str]:
@@ -107,7 +114,13 @@ def test_a_call_leaves_nothing_personal_in_logs_metrics_or_answers(
     lines: io.BytesIO, tmp_path: Path, started: Any, setup_type: Any, on_virtual_time: Any
 ) -> None:
     async def main() -> dict[str, str]:
-        async with started(setup_type(server={"log": {"access": True}}), tmp_path) as stack, called(stack):
+        agent = {
+            "instructions": "You answer the phone for {{context.name}}.",
+            "greeting": "Hello {{context.name}}, you have reached Northwind Support. How can I help you?",
+        }
+        setup = setup_type(server={"log": {"access": True}}, agent=agent)
+        async with started(setup, tmp_path) as stack, called(stack):
+            assert CANARY in stack.twin.sessions[0].session["instructions"]
             emitted = await knock(f"http://127.0.0.1:{stack.gateway.public_port}")
             emitted["metrics"] = generate_latest(stack.gateway.registry).decode()
             return emitted

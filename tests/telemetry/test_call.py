@@ -48,7 +48,7 @@ def configuration(folder: Path, **server: Any) -> GatewayConfig:
     )
 
 
-def phrases(rate_hz: int) -> dict[Phrase, Int16Array]:
+def phrases(rate_hz: int, _language: str) -> dict[Phrase, Int16Array]:
     return {phrase: np.zeros(rate_hz, np.int16) for phrase in Phrase}
 
 

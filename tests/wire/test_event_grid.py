@@ -53,7 +53,7 @@ def test_a_recorded_call_from_a_phone() -> None:
     assert call.called.phone_number == "+18005550126"
     assert call.event_time == pytest.approx(1709059853.030495, abs=1e-5)
     assert call.correlation_id == "19e93701-4bca-47a3-ad3a-72dd9092ab89"
-    assert not call.custom_context
+    assert (call.headers, call.headers_ignored) == ({}, 0)
 
 
 def test_a_recorded_call_from_a_user_of_the_resource() -> None:
@@ -75,7 +75,7 @@ def test_a_cloud_event_outside_of_a_list() -> None:
 
     assert isinstance(item, IncomingCall)
     assert item.resource.startswith("/subscriptions/")
-    assert item.custom_context
+    assert item.headers == {"user-to-user": "616263;encoding=hex", "ticket": "42"}
 
 
 def test_the_documented_validation_is_answered_with_its_code() -> None:
@@ -215,9 +215,10 @@ def test_an_identity_of_no_known_form_is_anonymous_and_the_call_goes_on(identity
 
 
 def test_nothing_personal_is_in_what_is_printed() -> None:
-    printed = repr(parse_call(incomingCallContext="SECRETCONTEXT"))
+    context = {"sipHeaders": {"X-MS-Custom-name": "Jane"}}
+    printed = repr(parse_call(incomingCallContext="SECRETCONTEXT", customContext=context))
 
-    for personal in (NUMBER, "8005550126", "SECRETCONTEXT"):
+    for personal in ("Jane", NUMBER, "8005550126", "SECRETCONTEXT"):
         assert personal not in printed
 
 

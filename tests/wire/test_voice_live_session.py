@@ -60,6 +60,20 @@ def test_settings_are_sent_complete_and_what_is_off_is_null() -> None:
     }
 
 
+def test_optional_settings_are_sent_if_they_are_set() -> None:
+    interim = {"type": "static_interim_response", "texts": ["One moment."]}
+    settings = replace(
+        SETTINGS, max_response_output_tokens="inf", reasoning_effort="low", interim_response=interim, temperature=0.5
+    )
+
+    assert asked(settings) == asked() | {
+        "max_response_output_tokens": "inf",
+        "reasoning_effort": "low",
+        "interim_response": interim,
+        "temperature": 0.5,
+    }
+
+
 def test_optional_settings_are_sent_when_they_are_set() -> None:
     session = asked(
         replace(
