@@ -52,7 +52,7 @@ def _function(name: str, description: str, properties: Json, required: tuple[str
 
 def _end_call(_line: Line) -> Json:
     return _function(
-        Tool.END_CALL,
+        Tool.END_CALL.value,
         "End the phone call. Say goodbye in the same answer, before calling this; the call ends when the caller has "
         "heard it. Only when the caller wants to end the call, or nothing is left to say.",
         {},
@@ -63,7 +63,7 @@ def _transfer_call(line: Line) -> Json:
     names = [destination.name for destination in line.destinations]
     who = "; ".join(_who(destination) for destination in line.destinations)
     return _function(
-        Tool.TRANSFER_CALL,
+        Tool.TRANSFER_CALL.value,
         "Hand the caller over to a person. Say in the same answer, before calling this, that you are connecting them. "
         f"You are told if nobody answers. Destinations: {who}.",
         {
@@ -84,7 +84,7 @@ def _who(destination: Destination) -> str:
 
 def _send_digits(_line: Line) -> Json:
     return _function(
-        Tool.SEND_DIGITS,
+        Tool.SEND_DIGITS.value,
         "Send key tones to the caller's side, for a machine there that asks for them.",
         {"digits": {"type": "string", "pattern": "^[0-9*#]+$", "maxLength": MAX_DIGITS}},
         ("digits",),
@@ -94,7 +94,7 @@ def _send_digits(_line: Line) -> Json:
 def _collect_digits(line: Line) -> Json:
     sees = "You are told what was typed." if line.digits.to_agent else "You are not told what was typed."
     return _function(
-        Tool.COLLECT_DIGITS,
+        Tool.COLLECT_DIGITS.value,
         "Let the caller type digits on the telephone's keypad. Ask for them in the same answer, before calling this. "
         f"{sees}",
         {
@@ -108,7 +108,7 @@ def _collect_digits(line: Line) -> Json:
 
 def _hold_line(_line: Line) -> Json:
     return _function(
-        Tool.HOLD_LINE,
+        Tool.HOLD_LINE.value,
         "The caller asks for a moment: stay silent and wait for them, without asking whether they are still there.",
         {"seconds": {"type": "number", "minimum": 5, "maximum": MAX_HOLD_S, "description": "60 if they named no time"}},
     )

@@ -203,12 +203,13 @@ class CallSession:
             if self._answers.caller.on_transcript(event, now, self._out):
                 self._attendant.on_caller_words(event, now, self._out)
             return
+        if isinstance(event, ResponseDone):
+            # What came of its tools must be told before anything else is asked for.
+            self._control.on_response_done(event, now, self._out)
         self._answers.on_model(event, now, self._out)
         match event:
             case FunctionCall():
                 self._control.on_function_call(event, now, self._out)
-            case ResponseDone():
-                self._control.on_response_done(event, now, self._out)
             case TranscriptDelta() | TranscriptDone():
                 self._attendant.on_agent_words(event, now, self._out)
             case _:

@@ -43,6 +43,7 @@ class Setup:
     model_input: str = "pcm16_16000"
     model_output: str = "pcm16_16000"
     agent: dict[str, Any] = field(default_factory=dict)
+    line: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     acs: dict[str, Any] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
@@ -109,7 +110,7 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
     return sections | {
         "deployments": [deployment],
         "agents": [agent | setup.agent],
-        "lines": [{"name": "main", "numbers": "*", "agent": "support"}],
+        "lines": [{"name": "main", "numbers": "*", "agent": "support"} | setup.line],
         "call": setup.call,
     }
 

@@ -42,7 +42,7 @@ from gateway.session.events import (
     TranscriptDelta,
 )
 from gateway.session.session import CallSession
-from gateway.session.settings import CallSettings, Phrase
+from gateway.session.settings import CallSettings, Interruptions, LineSettings, Phrase
 from gateway.session.state import CallState
 
 TICK = 0.02
@@ -69,13 +69,21 @@ SILENT_FRAME = b64(np.zeros(320, np.int16))
 class Call:
     """Drives one session along invented time, keeping every effect with its moment."""
 
-    def __init__(self, greeting: str | None = None, phone: AudioFormat = PCM16_16K) -> None:
+    def __init__(
+        self,
+        greeting: str | None = None,
+        phone: AudioFormat = PCM16_16K,
+        interruptions: Interruptions = Interruptions.CUT,
+        line: LineSettings | None = None,
+    ) -> None:
         settings = CallSettings(
             phone_format=PCM16_16K,
             model_input=PCM16_16K,
             model_output=PCM16_16K,
             phrases=phrases,
             greeting=greeting,
+            interruptions=interruptions,
+            line=line or LineSettings(),
         )
         self.session = CallSession(settings)
         self.now = 100.0
