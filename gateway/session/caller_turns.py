@@ -242,6 +242,7 @@ class CallerTurns:
                 "item_id": cut.cuts[0].item_id if cut.cuts else None,
                 "stop_sent": cut.stop_needed or self._stop_sent,
                 "speech_started_at": self._held_at,
+                "stopped_at": self._held_at if self._resumes else now,
             }
             out.append(Note("barge_in", fields))
         self._stop_sent = False

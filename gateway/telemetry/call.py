@@ -38,6 +38,19 @@ LOGGED = frozenset(
         "session.difference",
         "hang_up.failed",
         "watchdog.give_up",
+        "protected.heard",
+        "tool.called",
+        "transfer.asked",
+        "transfer.accepted",
+        "transfer.failed",
+        "transfer.withdrawn",
+        "transfer.refused",
+        "transfer.too_many",
+        "hook.failed",
+        "moderation.stopped",
+        "emergency",
+        "machine",
+        "duration.nearly_up",
     }
 )
 """Notes that mark a call's way; none of them holds anything personal, and none comes per turn."""
@@ -56,6 +69,7 @@ class CallTelemetry:
         self._delays: dict[Direction, list[float]] = {direction: [] for direction in Direction}
         self._answered_at: float | None = None
         self._onset_at: float | None = None
+        self._onset_of_stop: float | None = None
         self._has_media = False
         self._greeted = False
         self._handlers: dict[str, Callable[[Fields, float], None]] = {
@@ -66,6 +80,22 @@ class CallTelemetry:
             "caller.onset": self._on_onset,
             "turn.latency": self._on_latency,
             "barge_in": self._on_barge_in,
+            "interruption.held": self._on_held,
+            "interruption.false": lambda _fields, _now: self._metrics.false_interruptions.inc(),
+            "tool.called": lambda fields, _now: self._metrics.tool_calls.inc(
+                str(fields["tool"]), str(fields["result"])
+            ),
+            "transfer.asked": lambda _fields, _now: self._metrics.transfers.inc("asked"),
+            "transfer.accepted": lambda _fields, _now: self._metrics.transfers.inc("accepted"),
+            "transfer.failed": lambda _fields, _now: self._metrics.transfers.inc("failed"),
+            "transfer.withdrawn": lambda _fields, _now: self._metrics.transfers.inc("withdrawn"),
+            "key.pressed": lambda fields, _now: self._metrics.key_presses.inc(str(fields["use"])),
+            "hook.failed": lambda fields, _now: self._metrics.hook_failures.inc(
+                str(fields["hook"]), str(fields["kind"])
+            ),
+            "moderation.stopped": lambda fields, _now: self._metrics.moderation_stops.inc(str(fields["side"])),
+            "emergency": lambda _fields, _now: self._metrics.emergencies.inc(),
+            "machine": lambda fields, _now: self._metrics.machines.inc(str(fields["tone"])),
             "clip.started": lambda fields, _now: self._metrics.clips.inc(str(fields["clip"])),
             "watchdog.filler": lambda _fields, _now: self._metrics.watchdog_actions.inc("filler"),
             "watchdog.ask_again": lambda _fields, _now: self._metrics.watchdog_actions.inc("ask_again"),
@@ -173,11 +203,16 @@ class CallTelemetry:
 
     def _on_barge_in(self, fields: Fields, now: float) -> None:
         self._metrics.barge_ins.inc()
-        decided_at = fields["speech_started_at"]
-        if isinstance(decided_at, float):
-            self._metrics.barge_in_stop.observe(StopSince.SPEECH_STARTED, amount=max(0.0, now - decided_at))
-        if self._onset_at is not None:
-            self._metrics.barge_in_stop.observe(StopSince.CALLER_ONSET, amount=max(0.0, now - self._onset_at))
+        decided_at, stopped_at = fields["speech_started_at"], fields["stopped_at"]
+        if isinstance(decided_at, float) and isinstance(stopped_at, float):
+            self._metrics.barge_in_stop.observe(StopSince.SPEECH_STARTED, amount=max(0.0, stopped_at - decided_at))
+            onset_at = self._onset_at if stopped_at == now else self._onset_of_stop
+            if onset_at is not None:
+                self._metrics.barge_in_stop.observe(StopSince.CALLER_ONSET, amount=max(0.0, stopped_at - onset_at))
+
+    def _on_held(self, _fields: Fields, _now: float) -> None:
+        """Whether it was an interruption is known later; when the agent's voice stopped, and for what, is known now."""
+        self._onset_of_stop = self._onset_at
 
     def _on_difference(self, fields: Fields, _now: float) -> None:
         self._metrics.session_differences.inc(str(fields["path"]).partition(".")[0])

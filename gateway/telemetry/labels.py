@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 from gateway.audio.pcm import Direction
 from gateway.auth.errors import Fault
+from gateway.config.lines import Tool
 from gateway.session import events
 from gateway.session.greeting import Way
 from gateway.session.settings import Phrase
+from gateway.session.tools import EMERGENCY
 from gateway.session.watchdog import Action
 
 OTHER = "other"
@@ -117,6 +119,12 @@ class TokenKind(StrEnum):
 GREETING_WAYS = tuple(Way)
 CLIPS = tuple(Phrase)
 WATCHDOG_ACTIONS = tuple(Action)
+TOOLS = (*Tool, EMERGENCY, UNKNOWN)
+TOOL_RESULTS = ("done", "refused")
+TRANSFER_RESULTS = ("asked", "accepted", "failed", "withdrawn")
+KEY_USES = ("transfer", "tell_agent", "repeat", "hang_up", "collected", "early")
+HOOKS = ("handover_report", "digits", "moderation", "moderation_function")
+HOOK_FAILURES = ("timeout", "connection", "status", "too_long", "json", "too_many", OTHER)
 RESPONSE_STATUSES = ("completed", "cancelled", "failed", "incomplete", OTHER)
 EVENT_KINDS = ("incoming_call", "validation", "bad_item", "malformed", OTHER)
 DIAL_RESULTS = (
@@ -197,6 +205,7 @@ SESSION_SETTINGS = (
     "output_audio_timestamp_types",
     "temperature",
     "max_response_output_tokens",
+    "tools",
     "metadata",
     OTHER,
 )
@@ -215,6 +224,8 @@ CALLBACKS = (
     "PlayFailed",
     "CallTransferAccepted",
     "CallTransferFailed",
+    "SendDtmfTonesCompleted",
+    "SendDtmfTonesFailed",
     "malformed",
     OTHER,
 )
@@ -264,6 +275,7 @@ _EVENT_TYPES: MappingProxyType[type, str] = MappingProxyType(
         events.InputTranscript: "conversation.item.input_audio_transcription.completed",
         events.ResponseCreated: "response.created",
         events.ItemAdded: "response.output_item.added",
+        events.FunctionCall: "response.function_call_arguments.done",
         events.AudioDelta: "response.audio.delta",
         events.AudioDone: "response.audio.done",
         events.TranscriptDelta: "response.audio_transcript.delta",

@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from gateway import __version__
 from gateway.audio.pcm import Direction
+from gateway.audio.tones import Tone
 from gateway.outcome import Outcome, Reason, Result
+from gateway.session.events import Side
 from gateway.telemetry import labels
 from gateway.telemetry.counts import CountFolder, Sink
 from gateway.telemetry.families import ClosedCounter, ClosedHistogram, FoldedHistogram, Labels
@@ -59,6 +61,7 @@ class GatewayMetrics:
         self._add_network()
         self._add_model_leg()
         self._add_conversation()
+        self._add_line()
         self._add_audio()
         self._add_tokens()
         self._add_process()
@@ -189,12 +192,41 @@ class GatewayMetrics:
             {"since": list(labels.StopSince)},
         )
         self.barge_ins = self._counter("gateway_barge_ins", "Times a caller cut the agent off.")
+        self.false_interruptions = self._counter(
+            "gateway_false_interruptions",
+            "Sounds without words, or with none that claimed the turn, that held an answer up; it went on.",
+        )
         self.greetings = self._closed(
             "gateway_greetings", "Greetings, by how they came about.", {"way": labels.GREETING_WAYS}
         )
         self.clips = self._closed("gateway_clips_played", "Sentences the gateway said itself.", {"clip": labels.CLIPS})
         self.watchdog_actions = self._closed(
             "gateway_watchdog_actions", "Steps against dead air.", {"action": labels.WATCHDOG_ACTIONS}
+        )
+
+    def _add_line(self) -> None:
+        self.tool_calls = self._closed(
+            "gateway_tool_calls",
+            "Tools the model called, with the call itself as their object.",
+            {"tool": labels.TOOLS, "result": labels.TOOL_RESULTS},
+        )
+        self.transfers = self._closed(
+            "gateway_transfers", "Hand-overs to people, by what became of them.", {"result": labels.TRANSFER_RESULTS}
+        )
+        self.key_presses = self._closed(
+            "gateway_key_presses", "Keys callers pressed, by what they did; never which.", {"use": labels.KEY_USES}
+        )
+        self.hook_failures = self._closed(
+            "gateway_hook_failures",
+            "Services of yours that gave no usable answer during a call.",
+            {"hook": labels.HOOKS, "kind": labels.HOOK_FAILURES},
+        )
+        self.moderation_stops = self._closed(
+            "gateway_moderation_stops", "Words that were not to be heard, by whose they were.", {"side": list(Side)}
+        )
+        self.emergencies = self._counter("gateway_emergencies", "Calls in which the emergency sentence was said.")
+        self.machines = self._closed(
+            "gateway_machines", "Fax machines and textphones that called.", {"tone": list(Tone)}
         )
 
     def _add_audio(self) -> None:
