@@ -22,9 +22,9 @@ from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND
 
 MIN_RMS = dbfs_to_rms(-46.0)
 """Nothing below it is looked at. Not the ears' threshold: to them, a tone that lasts becomes the line's noise."""
-CROSSINGS = range(30, 111)
-"""Zero crossings of a frame that may hold a tone: 1,062 Hz has 42 and 1,890 Hz has 76; noise 15 dB below adds at most a
-third. Counting them costs a tenth of looking closer, and spares that for most frames of a voice."""
+CROSSINGS = range(30, 91)
+"""Zero crossings of a frame that may hold a tone: 1,062 Hz has 42 and 1,890 Hz has 76, and noise 15 dB below adds at
+most 11. Counting them costs a tenth of looking closer, and spares that for many frames of a voice."""
 PURE = 0.8
 """Least share of the energy within the band. Noise 15 dB below the tone leaves 0.97; a tone that fills a part of the
 frame has that part. Speech has it for a few frames at most."""
@@ -51,8 +51,8 @@ TTY_CHARACTERS = 5
 TTY_WITHIN_S = 10.0
 """... within this time, which a slow typist manages."""
 TTY_FOR_S = 60.0
-"""A choice: a textphone is silent until its user types, having seen by its light that somebody speaks. Our greeting, and
-our question after a silence, are over within a minute."""
+"""A choice: a textphone is silent until its user types, having seen by its light that somebody speaks. Our greeting and
+our question after a silence are over within a minute."""
 
 _FRAME_SLOTS = 4
 """A slot is 5 ms: a quarter of a bit of 50 baud, and both tones have whole periods in it (7 and 9), so that they can be
@@ -167,7 +167,7 @@ class _Cadence:
     def _end_burst(self) -> bool:
         frames, self._frames = self._frames, 0
         if frames not in FAX_ON_FRAMES:
-            self._other_frames += frames
+            pass
             return False
         before, other = self._before_ended_at, self._other_frames
         self._before_ended_at, self._other_rms, self._other_frames = self._newest_at, self._burst_rms / 2, 0
