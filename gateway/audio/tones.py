@@ -28,6 +28,9 @@ most 11. Counting them costs a tenth of looking closer, and spares that for many
 PURE = 0.8
 """Least share of the energy within the band. Noise 15 dB below the tone leaves 0.97; a tone that fills a part of the
 frame has that part. Speech has it for a few frames at most."""
+GLANCE_FRAMES = 5
+"""While there is no tone, one of so many frames is looked at, and the others after it if there is one: a burst lasts
+for 20, a textphone's shortest sign of life, a character and its carrier, for 15."""
 
 FAX_HZ = (1062.0, 1138.0)
 """Calling tone (CNG) of ITU-T T.30: 1,100 Hz +-38 Hz, on for 0.5 s and off for 3 s, each +-15 % ..."""
@@ -71,6 +74,7 @@ Notes of a trill between F6 and A6, 1,397 and 1,760 Hz, are too long for four ch
 _FAR = 0.5
 """Of the energy of a whole frame: with less of it in mark and space together, its slots are not worth looking at."""
 
+_SAMPLE_BYTES = 2
 _WIRE_PCM = np.dtype("<i2")
 _CAPTURED = 0.98
 """Of the energy of a band's tones, in the mean; at the band's edges at least 0.96."""
@@ -92,12 +96,16 @@ class ToneWatch:
     """
 
     def __init__(self, rate_hz: int) -> None:
-        self._frame_bytes = 2 * rate_hz // FRAMES_PER_SECOND
+        self._frame_bytes = _SAMPLE_BYTES * rate_hz // FRAMES_PER_SECOND
         self._bands = _bands(rate_hz)
         self._fax_until = self._tty_until = 0.0
         self._fax: _Cadence | None = _Cadence()
         self._tty: _Characters | None = _Characters()
         self._begun = False
+        self._held: list[tuple[bytes, float, float]] = []
+        """what has been heard since the last glance, while there is no tone"""
+        self._attentive_frames = 0
+        """so many more are looked at, one by one"""
 
     def __repr__(self) -> str:
         machines = ((Tone.FAX, self._fax), (Tone.TTY, self._tty))
@@ -105,7 +113,7 @@ class ToneWatch:
 
     @property
     def done(self) -> bool:
-        """There is nothing to listen for any more: both are recognised, or their time is over."""
+        """There is nothing to listen for any more: both are recognised, or their time has been over for 0.1 s."""
         return self._fax is None and self._tty is None
 
     def hear(self, pcm: bytes, rms: float, now: float) -> Tone | None:
@@ -119,22 +127,46 @@ class ToneWatch:
         if not self._begun:
             self._begun = True
             self._fax_until, self._tty_until = now + FAX_FOR_S, now + TTY_FOR_S
-        near = rms >= MIN_RMS and len(pcm) == self._frame_bytes and audioop.cross(pcm, 2) in CROSSINGS
-        samples = np.frombuffer(pcm, _WIRE_PCM).astype(np.float32) if near else None
+        if self._attentive_frames:
+            self._attentive_frames -= 1
+            return self._look(pcm, rms, now)
+        held = self._held
+        held.append((pcm, rms, now))
+        if len(held) < GLANCE_FRAMES:
+            return None
+        self._held = []
+        samples = self._samples(pcm, rms)
+        if samples is not None and self._bands.is_tone(samples, rms):
+            return next(filter(None, [self._look(*frame) for frame in held]), None)
         if self._fax is not None:
-            is_tone = samples is not None and self._bands.is_fax(samples, rms)
-            if self._fax.hear(rms, now, is_tone=is_tone):
-                self._fax = None
-                return Tone.FAX
-            if now > self._fax_until:
-                self._fax = None
-        if self._tty is not None:
-            if self._tty.hear(_NEITHER if samples is None else self._bands.slots(samples, rms), now):
-                self._tty = None
-                return Tone.TTY
-            if now > self._tty_until:
-                self._tty = None
+            self._fax.pass_over([level for _, level, _ in held])
+        self._give_up(now)
         return None
+
+    def _samples(self, pcm: bytes, rms: float) -> Float32Array | None:
+        """Of what may be a frame of a tone; shape (n,)."""
+        if rms < MIN_RMS or len(pcm) != self._frame_bytes or audioop.cross(pcm, _SAMPLE_BYTES) not in CROSSINGS:
+            return None
+        return np.frombuffer(pcm, _WIRE_PCM).astype(np.float32)
+
+    def _look(self, pcm: bytes, rms: float, now: float) -> Tone | None:
+        samples, found = self._samples(pcm, rms), None
+        is_fax = samples is not None and self._bands.is_fax(samples, rms)
+        slots = _NEITHER if samples is None or is_fax else self._bands.slots(samples, rms)
+        if is_fax or slots is not _NEITHER:
+            self._attentive_frames = GLANCE_FRAMES
+        if self._fax is not None and self._fax.hear(rms, now, is_tone=is_fax):
+            self._fax, found = None, Tone.FAX
+        if self._tty is not None and self._tty.hear(slots, now):
+            self._tty, found = None, Tone.TTY
+        self._give_up(now)
+        return found
+
+    def _give_up(self, now: float) -> None:
+        if now > self._fax_until:
+            self._fax = None
+        if now > self._tty_until:
+            self._tty = None
 
 
 class _Cadence:
@@ -164,10 +196,14 @@ class _Cadence:
             self._other_frames += 1
         return is_second
 
+    def pass_over(self, levels_rms: Sequence[float]) -> None:
+        """Take frames that are known to be no tone, and in which no burst ends."""
+        self._other_frames += sum(rms >= self._other_rms for rms in levels_rms)
+
     def _end_burst(self) -> bool:
         frames, self._frames = self._frames, 0
         if frames not in FAX_ON_FRAMES:
-            pass
+            self._other_frames += frames
             return False
         before, other = self._before_ended_at, self._other_frames
         self._before_ended_at, self._other_rms, self._other_frames = self._newest_at, self._burst_rms / 2, 0
@@ -196,8 +232,6 @@ class _Characters:
 
     def hear(self, slots: Sequence[bool | None], now: float) -> bool:
         """Take a frame; whether the last character that was needed is in it."""
-        if slots is _NEITHER and self._tone is None:
-            return False  # nothing goes on
         for slot in slots:
             if slot is None:
                 self._hear_neither()
@@ -257,6 +291,10 @@ class _Bands(NamedTuple):
     """of a slot: mark and space, side by side"""
     mark_or_space: Float32Array
     """sums up the squares of the coordinates of either; two columns"""
+
+    def is_tone(self, samples: Float32Array, rms: float) -> bool:
+        """Whether there is a tone of either machine in a frame; arguments as of `is_fax`."""
+        return self.is_fax(samples, rms) or self.slots(samples, rms) is not _NEITHER
 
     def is_fax(self, samples: Float32Array, rms: float) -> bool:
         """Whether a frame is filled with the fax machine's tone.

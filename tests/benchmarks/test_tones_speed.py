@@ -18,7 +18,6 @@ from gateway.audio.tones import MIN_RMS, ToneWatch
 from gateway.session.events import PhoneAudio
 from gateway.session.uplink import Uplink
 from gateway.simulator.clips import clip_names, load_clip, speech_at
-from gateway.simulator.phone.tones import baudot
 
 ROUNDS = 9
 FRAMES = 1000
@@ -43,10 +42,6 @@ def voiced() -> list[bytes]:
     return frames(np.frombuffer(b"".join(loud), np.int16))
 
 
-def textphone() -> list[bytes]:
-    return frames(baudot(" " * 4, RATE_HZ))
-
-
 def watching(pcm: list[bytes]) -> Callable[[], None]:
     heard = [(frame, pcm_rms(frame)) for frame in pcm]
 
@@ -61,9 +56,7 @@ def watching(pcm: list[bytes]) -> Callable[[], None]:
 
 def uplink(pcm: list[bytes]) -> Callable[[], None]:
     """Audio of the phone at the model's rate, the cheapest way there is."""
-    audio = [
-        PhoneAudio(base64.b64encode(frame), number * FRAME_S, silent=False) for number, frame in enumerate(pcm)
-    ]
+    audio = [PhoneAudio(base64.b64encode(frame), number * FRAME_S, silent=False) for number, frame in enumerate(pcm)]
 
     def run() -> None:
         way = Uplink(PCM16_16K, PCM16_16K)
@@ -85,15 +78,11 @@ def best_us_per_frame(*candidates: Callable[[], None]) -> list[float]:
     return best
 
 
-@pytest.mark.parametrize(
-    ("caller", "at_most"),
-    [(quiet, 0.25), (voiced, 1.5), (textphone, 2.0)],
-    ids=["quiet", "voiced", "textphone"],
-)
+@pytest.mark.parametrize(("caller", "at_most"), [(quiet, 0.2), (voiced, 0.7)], ids=["quiet", "voiced"])
 def test_the_watch_costs_a_share_of_an_uplink_frame(
     caller: Callable[[], list[bytes]], at_most: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """About twice what it was when it was written: 0.08 quiet, 0.9 voiced."""
+    """Twice what it was when it was written: 0.09 quiet, 0.34 voiced."""
     pcm = caller()
     ours_us, uplink_us = best_us_per_frame(watching(pcm), uplink(pcm))
     with capsys.disabled():
