@@ -8,7 +8,6 @@ heard meanwhile, such as our own greeting coming back, may spoil a burst or a ch
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
@@ -19,6 +18,7 @@ import numpy as np
 from gateway.audio.level import Float32Array, dbfs_to_rms
 from gateway.audio.native import audioop
 from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND
+from gateway.audio.textphone import SLOTS_PER_FRAME, Characters
 
 MIN_RMS = dbfs_to_rms(-46.0)
 """Nothing below it is looked at. Not the ears' threshold: to them, a tone that lasts becomes the line's noise."""
@@ -49,27 +49,9 @@ FAX_FOR_S = 40.0
 
 MARK_HZ, SPACE_HZ = (1330.0, 1470.0), (1710.0, 1890.0)
 """ITU-T V.18 Annex A: 1,400 and 1,800 Hz, +-5 %, at 45.45 or 50 baud. TIA-825 has the first rate and less tolerance."""
-TTY_CHARACTERS = 5
-"""This many in a row are asked for ..."""
-TTY_WITHIN_S = 10.0
-"""... within this time, which a slow typist manages."""
 TTY_FOR_S = 60.0
 """A choice: a textphone is silent until its user types, having seen by its light that somebody speaks. Our greeting and
 our question after a silence are over within a minute."""
-
-_FRAME_SLOTS = 4
-"""A slot is 5 ms: a quarter of a bit of 50 baud, and both tones have whole periods in it (7 and 9), so that they can be
-told apart."""
-_MIN_BIT_SLOTS = 3
-"""A bit is 20 to 22 ms long and fills at least so many, wherever slots begin."""
-_STOP_SLOTS = 5
-"""At least 1.5 bits of mark, 30 ms, are between two characters; one bit of 22 ms can not fill so many."""
-_STOP_AT_SLOTS = 27
-"""This long after the start bit began, 134 to 145 ms, the stop bit has come at both rates: it lasts from 132 ms on
-at 45.45 baud and up to 150 ms at 50."""
-_EDGES = 4
-"""A character counts if it has at least these changes of tone, so a mark between spaces; two thirds of the letters do.
-Notes of a trill between F6 and A6, 1,397 and 1,760 Hz, are too long for four changes."""
 
 _FAR = 0.5
 """Of the energy of a whole frame: with less of it in mark and space together, its slots are not worth looking at."""
@@ -100,7 +82,7 @@ class ToneWatch:
         self._bands = _bands(rate_hz)
         self._fax_until = self._tty_until = 0.0
         self._fax: _Cadence | None = _Cadence()
-        self._tty: _Characters | None = _Characters()
+        self._tty: Characters | None = Characters()
         self._begun = False
         self._held: list[tuple[bytes, float, float]] = []
         """what has been heard since the last glance, while there is no tone"""
@@ -211,76 +193,7 @@ class _Cadence:
         return before is not None and shortest_s <= self._began_at - before <= longest_s and other <= FAX_OTHER_FRAMES
 
 
-class _Characters:
-    """Framed characters in a row of slots: a mark, then a start bit of space, five bits, and a mark to stop.
-
-    A slot is True for mark, False for space (as V.18 has 1 and 0) and None for neither. A change of tone within a slot
-    may make it neither, so one alone changes nothing.
-    """
-
-    def __init__(self) -> None:
-        self._tone: bool | None = None
-        """of the run that lasts"""
-        self._run_slots = 0
-        self._unclear_slots = 0
-        """in a row"""
-        self._age_slots: int | None = None
-        """since the start bit began, within a character"""
-        self._edges = 0
-        self._ended_at: deque[float] = deque(maxlen=TTY_CHARACTERS)
-        """characters that count"""
-
-    def hear(self, slots: Sequence[bool | None], now: float) -> bool:
-        """Take a frame; whether the last character that was needed is in it."""
-        for slot in slots:
-            if slot is None:
-                self._hear_neither()
-            else:
-                self._hear_tone(is_mark=slot)
-            if self._age_slots is None:
-                continue
-            self._age_slots += 1
-            if self._age_slots > _STOP_AT_SLOTS and self._end_character(now):
-                return True
-        return False
-
-    def _hear_neither(self) -> None:
-        self._unclear_slots += 1
-        if self._unclear_slots > 1:
-            self._tone = None
-            if self._age_slots is not None:
-                self._spoilt()
-
-    def _hear_tone(self, *, is_mark: bool) -> None:
-        self._unclear_slots = 0
-        before, run_slots = self._tone, self._run_slots
-        if is_mark is before:
-            self._run_slots += 1
-            return
-        self._tone, self._run_slots = is_mark, 1
-        if self._age_slots is not None:
-            self._edges += 1
-            if run_slots < _MIN_BIT_SLOTS:
-                self._spoilt()
-        elif before and run_slots >= _STOP_SLOTS:
-            self._age_slots, self._edges = 0, 1
-
-    def _end_character(self, now: float) -> bool:
-        if not self._tone:
-            self._spoilt()
-            return False
-        self._age_slots = None
-        if self._edges >= _EDGES:
-            self._ended_at.append(now)
-        return len(self._ended_at) == TTY_CHARACTERS and now - self._ended_at[0] <= TTY_WITHIN_S
-
-    def _spoilt(self) -> None:
-        """What began like a character is none; those before it may have been none either."""
-        self._age_slots = None
-        self._ended_at.clear()
-
-
-_NEITHER: Sequence[bool | None] = (None,) * _FRAME_SLOTS
+_NEITHER: Sequence[bool | None] = (None,) * SLOTS_PER_FRAME
 
 
 class _Bands(NamedTuple):
@@ -308,7 +221,7 @@ class _Bands(NamedTuple):
 
     def slots(self, samples: Float32Array, rms: float) -> Sequence[bool | None]:
         """What the slots of a frame hold: mark, space or neither; arguments as of `is_fax`."""
-        slots = samples.reshape(_FRAME_SLOTS, -1)
+        slots = samples.reshape(SLOTS_PER_FRAME, -1)
         coordinates = slots @ self.textphone
         if np.vdot(coordinates, coordinates) < _FAR * rms * rms * len(samples):
             return _NEITHER
@@ -323,7 +236,7 @@ class _Bands(NamedTuple):
 @cache
 def _bands(rate_hz: int) -> _Bands:
     frame = rate_hz // FRAMES_PER_SECOND
-    mark, space = (_basis(band_hz, rate_hz, frame // _FRAME_SLOTS) for band_hz in (MARK_HZ, SPACE_HZ))
+    mark, space = (_basis(band_hz, rate_hz, frame // SLOTS_PER_FRAME) for band_hz in (MARK_HZ, SPACE_HZ))
     sums = np.zeros((mark.shape[1] + space.shape[1], 2), np.float32)
     sums[: mark.shape[1], 0] = sums[mark.shape[1] :, 1] = 1.0
     return _Bands(_basis(FAX_HZ, rate_hz, frame), np.concatenate([mark, space], axis=1), sums)
