@@ -227,8 +227,9 @@ class _Bands(NamedTuple):
             return _NEITHER
         within: list[list[float]] = ((coordinates * coordinates) @ self.mark_or_space).tolist()
         total: list[float] = np.vecdot(slots, slots).tolist()
+        least = MIN_RMS * MIN_RMS * slots.shape[1]  # exact zeros would be pure
         return [
-            None if max(mark, space) < PURE * energy else mark > space
+            None if max(mark, space) < max(PURE * energy, least) else mark > space
             for (mark, space), energy in zip(within, total, strict=True)
         ]
 

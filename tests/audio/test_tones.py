@@ -224,11 +224,26 @@ def test_a_few_keys_in_half_a_minute_are_not_enough() -> None:
     assert heard(np.concatenate(keys), 8000) == []
 
 
-def test_characters_with_holes_are_none() -> None:
-    typed = baudot("HELLO THERE HELLO THERE", 8000).copy()
-    at_s = np.arange(len(typed)) / 8000
-    typed[at_s % 0.08 < 0.03] = 0
-    assert heard(typed, 8000) == []
+def keyed(steps: list[tuple[float | None, int]]) -> FloatArray:
+    """Frequencies, or nothing, each for so many milliseconds."""
+    return np.concatenate([sine(hz, ms / 1000, 8000) if hz else silence(ms / 1000, 8000) for hz, ms in steps])
+
+
+CHARACTER: list[tuple[float | None, int]] = [(1400.0, 60), (1800.0, 20), (1400.0, 20), (1800.0, 20), (1400.0, 80)]
+
+
+def test_what_characters_are_made_of() -> None:
+    assert heard(to_int16(np.tile(keyed(CHARACTER), 6)), 8000) == [Tone.TTY]
+
+
+def test_a_character_with_a_hole_is_none() -> None:
+    holed = keyed([*CHARACTER[:3], (None, 15), *CHARACTER[3:]])
+    assert heard(to_int16(np.tile(holed, 20)), 8000) == []
+
+
+def test_characters_among_what_is_none_do_not_count() -> None:
+    without_stop = keyed([*CHARACTER[:3], (1800.0, 150)])
+    assert heard(to_int16(np.tile(np.concatenate([keyed(CHARACTER), without_stop]), 20)), 8000) == []
 
 
 def test_too_few_characters_or_none() -> None:
@@ -340,6 +355,11 @@ def test_a_pure_melody_is_neither(rate_hz: int, beat_s: float, notes: list[tuple
 def test_a_bell_of_the_fax_machines_pitch_in_a_slow_tune_is_no_fax_machine() -> None:
     bar = np.concatenate([sine(1108.73, 0.5, 8000), *(sine(hz, 0.5, 8000) for hz in (880, 1318, 1175, 880, 1046, 988))])
     assert heard(to_int16(np.tile(bar, 8)), 8000) == []
+
+
+def test_a_beep_between_other_notes_is_no_fax_machine() -> None:
+    bar = np.concatenate([sine(1100.0, 0.5, 8000), silence(0.5, 8000), sine(400.0, 2.0, 8000), silence(0.5, 8000)])
+    assert heard(to_int16(np.tile(bar, 4)), 8000) == []
 
 
 @pytest.mark.parametrize(
