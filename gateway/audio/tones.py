@@ -8,7 +8,6 @@ heard meanwhile, such as our own greeting coming back, may spoil a burst or a ch
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
@@ -19,15 +18,19 @@ import numpy as np
 from gateway.audio.level import Float32Array, dbfs_to_rms
 from gateway.audio.native import audioop
 from gateway.audio.pcm import FRAME_S, FRAMES_PER_SECOND
+from gateway.audio.textphone import SLOTS_PER_FRAME, Characters
 
 MIN_RMS = dbfs_to_rms(-46.0)
 """Nothing below it is looked at. Not the ears' threshold: to them, a tone that lasts becomes the line's noise."""
-CROSSINGS = range(30, 111)
-"""Zero crossings of a frame that may hold a tone: 1,062 Hz has 42 and 1,890 Hz has 76; noise 15 dB below adds at most a
-third. Counting them costs a tenth of looking closer, and spares that for most frames of a voice."""
+CROSSINGS = range(30, 91)
+"""Zero crossings of a frame that may hold a tone: 1,062 Hz has 42 and 1,890 Hz has 76, and noise 15 dB below adds at
+most 11. Counting them costs a tenth of looking closer, and spares that for many frames of a voice."""
 PURE = 0.8
 """Least share of the energy within the band. Noise 15 dB below the tone leaves 0.97; a tone that fills a part of the
 frame has that part. Speech has it for a few frames at most."""
+GLANCE_FRAMES = 5
+"""While there is no tone, one of so many frames is looked at, and the others after it if there is one: a burst lasts
+for 20, a textphone's shortest sign of life, a character and its carrier, for 15."""
 
 FAX_HZ = (1062.0, 1138.0)
 """Calling tone (CNG) of ITU-T T.30: 1,100 Hz +-38 Hz, on for 0.5 s and off for 3 s, each +-15 % ..."""
@@ -46,31 +49,14 @@ FAX_FOR_S = 40.0
 
 MARK_HZ, SPACE_HZ = (1330.0, 1470.0), (1710.0, 1890.0)
 """ITU-T V.18 Annex A: 1,400 and 1,800 Hz, +-5 %, at 45.45 or 50 baud. TIA-825 has the first rate and less tolerance."""
-TTY_CHARACTERS = 5
-"""This many in a row are asked for ..."""
-TTY_WITHIN_S = 10.0
-"""... within this time, which a slow typist manages."""
 TTY_FOR_S = 60.0
-"""A choice: a textphone is silent until its user types, having seen by its light that somebody speaks. Our greeting, and
-our question after a silence, are over within a minute."""
-
-_FRAME_SLOTS = 4
-"""A slot is 5 ms: a quarter of a bit of 50 baud, and both tones have whole periods in it (7 and 9), so that they can be
-told apart."""
-_MIN_BIT_SLOTS = 3
-"""A bit is 20 to 22 ms long and fills at least so many, wherever slots begin."""
-_STOP_SLOTS = 5
-"""At least 1.5 bits of mark, 30 ms, are between two characters; one bit of 22 ms can not fill so many."""
-_STOP_AT_SLOTS = 27
-"""This long after the start bit began, 134 to 145 ms, the stop bit has come at both rates: it lasts from 132 ms on
-at 45.45 baud and up to 150 ms at 50."""
-_EDGES = 4
-"""A character counts if it has at least these changes of tone, so a mark between spaces; two thirds of the letters do.
-Notes of a trill between F6 and A6, 1,397 and 1,760 Hz, are too long for four changes."""
+"""A choice: a textphone is silent until its user types, having seen by its light that somebody speaks. Our greeting and
+our question after a silence are over within a minute."""
 
 _FAR = 0.5
 """Of the energy of a whole frame: with less of it in mark and space together, its slots are not worth looking at."""
 
+_SAMPLE_BYTES = 2
 _WIRE_PCM = np.dtype("<i2")
 _CAPTURED = 0.98
 """Of the energy of a band's tones, in the mean; at the band's edges at least 0.96."""
@@ -92,12 +78,16 @@ class ToneWatch:
     """
 
     def __init__(self, rate_hz: int) -> None:
-        self._frame_bytes = 2 * rate_hz // FRAMES_PER_SECOND
+        self._frame_bytes = _SAMPLE_BYTES * rate_hz // FRAMES_PER_SECOND
         self._bands = _bands(rate_hz)
         self._fax_until = self._tty_until = 0.0
         self._fax: _Cadence | None = _Cadence()
-        self._tty: _Characters | None = _Characters()
+        self._tty: Characters | None = Characters()
         self._begun = False
+        self._held: list[tuple[bytes, float, float]] = []
+        """what has been heard since the last glance, while there is no tone"""
+        self._attentive_frames = 0
+        """so many more are looked at, one by one"""
 
     def __repr__(self) -> str:
         machines = ((Tone.FAX, self._fax), (Tone.TTY, self._tty))
@@ -105,7 +95,7 @@ class ToneWatch:
 
     @property
     def done(self) -> bool:
-        """There is nothing to listen for any more: both are recognised, or their time is over."""
+        """There is nothing to listen for any more: both are recognised, or their time has been over for 0.1 s."""
         return self._fax is None and self._tty is None
 
     def hear(self, pcm: bytes, rms: float, now: float) -> Tone | None:
@@ -119,22 +109,46 @@ class ToneWatch:
         if not self._begun:
             self._begun = True
             self._fax_until, self._tty_until = now + FAX_FOR_S, now + TTY_FOR_S
-        near = rms >= MIN_RMS and len(pcm) == self._frame_bytes and audioop.cross(pcm, 2) in CROSSINGS
-        samples = np.frombuffer(pcm, _WIRE_PCM).astype(np.float32) if near else None
+        if self._attentive_frames:
+            self._attentive_frames -= 1
+            return self._look(pcm, rms, now)
+        held = self._held
+        held.append((pcm, rms, now))
+        if len(held) < GLANCE_FRAMES:
+            return None
+        self._held = []
+        samples = self._samples(pcm, rms)
+        if samples is not None and self._bands.is_tone(samples, rms):
+            return next(filter(None, [self._look(*frame) for frame in held]), None)
         if self._fax is not None:
-            is_tone = samples is not None and self._bands.is_fax(samples, rms)
-            if self._fax.hear(rms, now, is_tone=is_tone):
-                self._fax = None
-                return Tone.FAX
-            if now > self._fax_until:
-                self._fax = None
-        if self._tty is not None:
-            if self._tty.hear(_NEITHER if samples is None else self._bands.slots(samples, rms), now):
-                self._tty = None
-                return Tone.TTY
-            if now > self._tty_until:
-                self._tty = None
+            self._fax.pass_over([level for _, level, _ in held])
+        self._give_up(now)
         return None
+
+    def _samples(self, pcm: bytes, rms: float) -> Float32Array | None:
+        """Of what may be a frame of a tone; shape (n,)."""
+        if rms < MIN_RMS or len(pcm) != self._frame_bytes or audioop.cross(pcm, _SAMPLE_BYTES) not in CROSSINGS:
+            return None
+        return np.frombuffer(pcm, _WIRE_PCM).astype(np.float32)
+
+    def _look(self, pcm: bytes, rms: float, now: float) -> Tone | None:
+        samples, found = self._samples(pcm, rms), None
+        is_fax = samples is not None and self._bands.is_fax(samples, rms)
+        slots = _NEITHER if samples is None or is_fax else self._bands.slots(samples, rms)
+        if is_fax or slots is not _NEITHER:
+            self._attentive_frames = GLANCE_FRAMES
+        if self._fax is not None and self._fax.hear(rms, now, is_tone=is_fax):
+            self._fax, found = None, Tone.FAX
+        if self._tty is not None and self._tty.hear(slots, now):
+            self._tty, found = None, Tone.TTY
+        self._give_up(now)
+        return found
+
+    def _give_up(self, now: float) -> None:
+        if now > self._fax_until:
+            self._fax = None
+        if now > self._tty_until:
+            self._tty = None
 
 
 class _Cadence:
@@ -164,6 +178,10 @@ class _Cadence:
             self._other_frames += 1
         return is_second
 
+    def pass_over(self, levels_rms: Sequence[float]) -> None:
+        """Take frames that are known to be no tone, and in which no burst ends."""
+        self._other_frames += sum(rms >= self._other_rms for rms in levels_rms)
+
     def _end_burst(self) -> bool:
         frames, self._frames = self._frames, 0
         if frames not in FAX_ON_FRAMES:
@@ -175,78 +193,7 @@ class _Cadence:
         return before is not None and shortest_s <= self._began_at - before <= longest_s and other <= FAX_OTHER_FRAMES
 
 
-class _Characters:
-    """Framed characters in a row of slots: a mark, then a start bit of space, five bits, and a mark to stop.
-
-    A slot is True for mark, False for space (as V.18 has 1 and 0) and None for neither. A change of tone within a slot
-    may make it neither, so one alone changes nothing.
-    """
-
-    def __init__(self) -> None:
-        self._tone: bool | None = None
-        """of the run that lasts"""
-        self._run_slots = 0
-        self._unclear_slots = 0
-        """in a row"""
-        self._age_slots: int | None = None
-        """since the start bit began, within a character"""
-        self._edges = 0
-        self._ended_at: deque[float] = deque(maxlen=TTY_CHARACTERS)
-        """characters that count"""
-
-    def hear(self, slots: Sequence[bool | None], now: float) -> bool:
-        """Take a frame; whether the last character that was needed is in it."""
-        if slots is _NEITHER and self._tone is None:
-            return False  # nothing goes on
-        for slot in slots:
-            if slot is None:
-                self._hear_neither()
-            else:
-                self._hear_tone(is_mark=slot)
-            if self._age_slots is None:
-                continue
-            self._age_slots += 1
-            if self._age_slots > _STOP_AT_SLOTS and self._end_character(now):
-                return True
-        return False
-
-    def _hear_neither(self) -> None:
-        self._unclear_slots += 1
-        if self._unclear_slots > 1:
-            self._tone = None
-            if self._age_slots is not None:
-                self._spoilt()
-
-    def _hear_tone(self, *, is_mark: bool) -> None:
-        self._unclear_slots = 0
-        before, run_slots = self._tone, self._run_slots
-        if is_mark is before:
-            self._run_slots += 1
-            return
-        self._tone, self._run_slots = is_mark, 1
-        if self._age_slots is not None:
-            self._edges += 1
-            if run_slots < _MIN_BIT_SLOTS:
-                self._spoilt()
-        elif before and run_slots >= _STOP_SLOTS:
-            self._age_slots, self._edges = 0, 1
-
-    def _end_character(self, now: float) -> bool:
-        if not self._tone:
-            self._spoilt()
-            return False
-        self._age_slots = None
-        if self._edges >= _EDGES:
-            self._ended_at.append(now)
-        return len(self._ended_at) == TTY_CHARACTERS and now - self._ended_at[0] <= TTY_WITHIN_S
-
-    def _spoilt(self) -> None:
-        """What began like a character is none; those before it may have been none either."""
-        self._age_slots = None
-        self._ended_at.clear()
-
-
-_NEITHER: Sequence[bool | None] = (None,) * _FRAME_SLOTS
+_NEITHER: Sequence[bool | None] = (None,) * SLOTS_PER_FRAME
 
 
 class _Bands(NamedTuple):
@@ -257,6 +204,10 @@ class _Bands(NamedTuple):
     """of a slot: mark and space, side by side"""
     mark_or_space: Float32Array
     """sums up the squares of the coordinates of either; two columns"""
+
+    def is_tone(self, samples: Float32Array, rms: float) -> bool:
+        """Whether there is a tone of either machine in a frame; arguments as of `is_fax`."""
+        return self.is_fax(samples, rms) or self.slots(samples, rms) is not _NEITHER
 
     def is_fax(self, samples: Float32Array, rms: float) -> bool:
         """Whether a frame is filled with the fax machine's tone.
@@ -270,14 +221,15 @@ class _Bands(NamedTuple):
 
     def slots(self, samples: Float32Array, rms: float) -> Sequence[bool | None]:
         """What the slots of a frame hold: mark, space or neither; arguments as of `is_fax`."""
-        slots = samples.reshape(_FRAME_SLOTS, -1)
+        slots = samples.reshape(SLOTS_PER_FRAME, -1)
         coordinates = slots @ self.textphone
         if np.vdot(coordinates, coordinates) < _FAR * rms * rms * len(samples):
             return _NEITHER
         within: list[list[float]] = ((coordinates * coordinates) @ self.mark_or_space).tolist()
         total: list[float] = np.vecdot(slots, slots).tolist()
+        least = MIN_RMS * MIN_RMS * slots.shape[1]  # exact zeros would be pure
         return [
-            None if max(mark, space) < PURE * energy else mark > space
+            None if max(mark, space) < max(PURE * energy, least) else mark > space
             for (mark, space), energy in zip(within, total, strict=True)
         ]
 
@@ -285,7 +237,7 @@ class _Bands(NamedTuple):
 @cache
 def _bands(rate_hz: int) -> _Bands:
     frame = rate_hz // FRAMES_PER_SECOND
-    mark, space = (_basis(band_hz, rate_hz, frame // _FRAME_SLOTS) for band_hz in (MARK_HZ, SPACE_HZ))
+    mark, space = (_basis(band_hz, rate_hz, frame // SLOTS_PER_FRAME) for band_hz in (MARK_HZ, SPACE_HZ))
     sums = np.zeros((mark.shape[1] + space.shape[1], 2), np.float32)
     sums[: mark.shape[1], 0] = sums[mark.shape[1] :, 1] = 1.0
     return _Bands(_basis(FAX_HZ, rate_hz, frame), np.concatenate([mark, space], axis=1), sums)

@@ -17,8 +17,6 @@ CNG_ON_S, CNG_OFF_S = 0.5, 3.0
 MARK_HZ, SPACE_HZ = 1400.0, 1800.0
 """ITU-T V.18 Annex A."""
 US_BAUD, EUROPEAN_BAUD = 1000 / 22, 50.0
-_STOP_BITS = 2.0
-"""V.18 asks for 1.5 at least."""
 _CARRIER_S, _HOLD_S = 0.15, 0.3
 """Mark before the first character and after the last one."""
 
@@ -45,13 +43,16 @@ def fax_calling_tone(
     return _sound(np.where(sounds, np.sin(2 * np.pi * frequency_hz * at_s), 0.0))
 
 
-def baudot(text: str, rate_hz: int, *, baud: float = US_BAUD, detuned: float = 1.0) -> Int16Array:
+def baudot(
+    text: str, rate_hz: int, *, baud: float = US_BAUD, stop_bits: float = 2.0, detuned: float = 1.0
+) -> Int16Array:
     """What a textphone says when this is typed without a pause; shape (n,).
 
     Args:
         text: capital letters, digits, space and - , . : ( ) / ?
         rate_hz: of the samples.
         baud: bits a second, US_BAUD or EUROPEAN_BAUD.
+        stop_bits: mark between two characters, in bits; V.18 asks for 1.5 at least.
         detuned: factor of both frequencies; V.18 allows 5 % to either side.
 
     Raises:
@@ -61,7 +62,7 @@ def baudot(text: str, rate_hz: int, *, baud: float = US_BAUD, detuned: float = 1
     for code in _codes(text):
         bits = [False, *(bool(code >> place & 1) for place in range(5))]
         steps += [(MARK_HZ if bit else SPACE_HZ, 1 / baud) for bit in bits]
-        steps.append((MARK_HZ, _STOP_BITS / baud))
+        steps.append((MARK_HZ, stop_bits / baud))
     steps.append((MARK_HZ, _HOLD_S))
     ends = np.rint(np.cumsum([length_s for _, length_s in steps]) * rate_hz).astype(np.int64)
     hz = np.repeat([hz for hz, _ in steps], np.diff(ends, prepend=0))
