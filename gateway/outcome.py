@@ -25,6 +25,7 @@ class Reason(StrEnum):
     AGENT_HANGUP = "agent_hangup"
     TRANSFERRED = "transferred"
     REDIRECTED = "redirected"
+    TRANSFER_FAILED = "transfer_failed"
     CALLER_SILENT = "caller_silent"
     MAX_DURATION = "max_duration"
     MACHINE = "machine"

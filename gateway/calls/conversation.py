@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from gateway.bounds import MAX_ATTACHES
 from gateway.calls.errands import ErrandParts, Errands
+from gateway.calls.live import Attach, PhoneSocket
 from gateway.calls.observer import CallObserver
-from gateway.calls.pump import PhoneSocket, Pump
+from gateway.calls.pump import Pump
 from gateway.calls.ticker import Ticker
 from gateway.clients.call_automation import CallAutomation
 from gateway.clients.voice_live import ModelLeg
@@ -38,15 +38,6 @@ class MediaDeadlines:
     prompt_s: float = 3.0
     restart_s: float = 5.0
     give_up_s: float = 8.0
-
-
-class Attach(Enum):
-    """Whether another media socket may come."""
-
-    WELCOME = auto()
-    TAKEN = auto()  # there is one, and it delivers frames
-    TOO_MANY = auto()
-    OVER = auto()
 
 
 @dataclass(frozen=True, slots=True)

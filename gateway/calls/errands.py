@@ -138,7 +138,9 @@ class Errands:
             await self._report(destination, summary)
             headers = {"Reference": parts.call_id, "Summary": header_text(summary)}
             try:
-                await parts.acs.transfer(connection_id, _target(parts.line, destination), headers, self._transfers)
+                await parts.acs.transfer(
+                    connection_id, transfer_target(parts.line, destination), headers, self._transfers
+                )
             except GatewayError as error:
                 self._story("transfer.refused", {"why": type(error).__name__})
                 self._tell(TransferFailed("failed"))
@@ -262,7 +264,8 @@ def header_text(text: str) -> str:
     return whole
 
 
-def _target(line: Line, destination: Destination) -> TransferTarget:
+def transfer_target(line: Line, destination: Destination) -> TransferTarget:
+    """A destination of a line, as the network wants it."""
     return TransferTarget.of(
         phone_number=destination.phone_number,
         acs_user=destination.acs_user,

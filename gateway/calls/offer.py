@@ -17,9 +17,10 @@ import structlog
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
-from gateway.calls.errands import ErrandParts
+from gateway.calls.errands import ErrandParts, transfer_target
 from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
+from gateway.calls.overflow import OverflowCall, OverflowParts
 from gateway.calls.routing import route
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
@@ -28,6 +29,7 @@ from gateway.clients.call_automation import AnswerUrls, CallAutomation
 from gateway.clients.hooks import Hooks
 from gateway.clients.voice_live import ReadySession
 from gateway.config import GatewayConfig, Line
+from gateway.config.handover import Destination
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
 from gateway.outcome import Outcome, Reason
 from gateway.rate import Rate
@@ -124,16 +126,18 @@ class Offers:
         at = datetime.fromtimestamp(call.event_time, UTC)
         found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at)
         line = found.line
-        if line is None or found.refusal is not None:
+        if line is None or found.refusal is Reason.REJECTED_CALLER:
             return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
         agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)
         offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context))
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
+        if found.refusal is not None:
+            return await self._divert(offer, Outcome(found.refusal))
         started = parts.clock()
         try:
             ready = await parts.models.dial(offer.agent, offer.call_id)
         except ModelUnavailable as error:
-            return await self._reject(acs, call, error.outcome)
+            return await self._divert(offer, error.outcome)
         if await self._answer(offer, ready):
             parts.observer.setup("event_to_answered", parts.clock() - started)
         return None
@@ -145,7 +149,7 @@ class Offers:
         try:
             connection_id = await offer.acs.answer(
                 offer.call.context,
-                self._urls(offer, ready),
+                self._urls(offer, ready.target.deployment),
                 acs_config.audio_format.audio,
                 mixed=acs_config.channel_type == "mixed",
             )
@@ -212,24 +216,65 @@ class Offers:
                     hooks=parts.hooks,
                     transfers=parts.transfers,
                 ),
-                prompt_url=self._prompt_url(offer, deployment.name),
+                prompt_url=self._clip_url(offer, deployment.name, Phrase.FILLER),
             )
         )
         parts.supervisor.start(conversation)
         return conversation
 
-    def _urls(self, offer: Offer, ready: ReadySession) -> AnswerUrls:
+    # --- no agent can answer --------------------------------------------------------------------------------------
+
+    async def _divert(self, offer: Offer, why: Outcome) -> Outcome | None:
+        """To the line's overflow; without one the caller hears a busy line."""
+        if offer.line.overflow is None:
+            return await self._reject(offer.acs, offer.call, why)
+        destination = offer.line.destination(offer.line.overflow)
+        log.info("call.diverted", line=offer.line.name, reason=why.reason.value, destination=destination.name)
+        if destination.phone_number is not None:
+            return await self._answer_for_overflow(offer, destination, why)
+        try:
+            await offer.acs.redirect(offer.call.context, transfer_target(offer.line, destination))
+        except (CallGone, LostRace) as error:
+            return error.outcome
+        except AcsError:
+            return await self._reject(offer.acs, offer.call, why)
+        return Outcome(Reason.REDIRECTED)
+
+    async def _answer_for_overflow(self, offer: Offer, destination: Destination, why: Outcome) -> Outcome | None:
+        """A telephone: answer without an agent, and transfer."""
+        deployment = offer.agent.config.deployments[0]
+        urls = AnswerUrls(self._urls(offer, deployment).callbacks, None)
+        parts = OverflowParts(
+            call_id=offer.call_id,
+            line=offer.line,
+            destination=destination,
+            why=why,
+            acs=offer.acs,
+            clip_url=lambda phrase: self._clip_url(offer, deployment, phrase),
+            counted=self._parts.observer.attempt_ended,
+        )
+        overflow = OverflowCall(parts)
+        self._parts.supervisor.start(overflow)
+        try:
+            await offer.acs.answer(offer.call.context, urls, self._parts.config.acs.audio_format.audio, mixed=False)
+        except GatewayError as error:
+            overflow.end(error.outcome)
+        return None
+
+    # --- addresses ------------------------------------------------------------------------------------------------
+
+    def _urls(self, offer: Offer, deployment: str) -> AnswerUrls:
         """Addresses of this call; each carries its own ticket, made from the event alone."""
         server = self._parts.config.server
-        issue, subject = self._parts.tickets.issue, self._subject(offer, ready.target.deployment)
+        issue, subject = self._parts.tickets.issue, self._subject(offer, deployment)
         return AnswerUrls(
             callbacks=f"{server.public_url}/calls/{issue(Purpose.CALLBACKS, subject)}/events",
             media=f"{server.media_url}/media/{issue(Purpose.MEDIA, subject)}",
         )
 
-    def _prompt_url(self, offer: Offer, deployment: str) -> str:
+    def _clip_url(self, offer: Offer, deployment: str, phrase: Phrase) -> str:
         ticket = self._parts.tickets.issue(Purpose.CLIPS, self._subject(offer, deployment))
-        return f"{self._parts.config.server.public_url}/calls/{ticket}/clips/{Phrase.FILLER.value}.wav"
+        return f"{self._parts.config.server.public_url}/calls/{ticket}/clips/{phrase.value}.wav"
 
     def _subject(self, offer: Offer, deployment: str) -> Subject:
         """What the tickets of a call are made from: nothing that another replica would not know."""

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from aiohttp import WSCloseCode, WSMsgType
-from aiohttp.web import WebSocketResponse
 
 from gateway.audio.pcm import Direction
 from gateway.bounds import MAX_PINGS_PER_S, SILENT_SOCKET_S
 from gateway.calls.errands import Wanted
+from gateway.calls.live import PhoneSocket
 from gateway.calls.observer import CallObserver
 from gateway.calls.ticker import Ticker
 from gateway.clients.voice_live import ModelLeg
@@ -46,7 +46,6 @@ from gateway.session.session import CallSession
 from gateway.wire import media_stream, voice_live
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated
 
-PhoneSocket: TypeAlias = WebSocketResponse[bool]
 Rare: TypeAlias = (
     CreateResponse
     | CancelResponse

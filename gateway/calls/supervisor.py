@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.calls.conversation import Conversation
+from gateway.calls.live import LiveCall
 from gateway.outcome import Outcome
 
 log = structlog.get_logger()
@@ -17,16 +17,16 @@ class CallSupervisor:
     """Owns the task of every call."""
 
     def __init__(self, on_broken: Callable[[], None]) -> None:
-        self._calls: dict[str, tuple[Conversation, asyncio.Task[None]]] = {}
+        self._calls: dict[str, tuple[LiveCall, asyncio.Task[None]]] = {}
         self._on_broken = on_broken
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def start(self, call: Conversation) -> None:
+    def start(self, call: LiveCall) -> None:
         self._calls[call.call_id] = (call, asyncio.create_task(self._run(call), name=f"call {call.call_id}"))
 
-    def get(self, call_id: str) -> Conversation | None:
+    def get(self, call_id: str) -> LiveCall | None:
         entry = self._calls.get(call_id)
         return entry[0] if entry is not None else None
 
@@ -48,7 +48,7 @@ class CallSupervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, call: Conversation) -> None:
+    async def _run(self, call: LiveCall) -> None:
         structlog.contextvars.bind_contextvars(call_id=call.call_id)
         try:
             await call.run()

@@ -99,8 +99,11 @@ class TransferTarget:
 
 @dataclass(frozen=True, slots=True)
 class AnswerUrls:
+    """Addresses of one call."""
+
     callbacks: str
-    media: str
+    media: str | None
+    """None: no media is streamed"""
 
 
 class CallAutomation:
@@ -141,15 +144,19 @@ class CallAutomation:
             AcsError: refused, or no answer within the budget.
         """
         channels = MediaStreamingAudioChannelType.MIXED if mixed else MediaStreamingAudioChannelType.UNMIXED
-        streaming = MediaStreamingOptions(
-            transport_url=urls.media,
-            transport_type=StreamingTransportType.WEBSOCKET,
-            content_type=MediaStreamingContentType.AUDIO,
-            audio_channel_type=channels,
-            start_media_streaming=True,
-            enable_bidirectional=True,
-            audio_format=AcsAudioFormat.PCM24_K_MONO if fmt == PCM16_24K else AcsAudioFormat.PCM16_K_MONO,
-            enable_dtmf_tones=True,
+        streaming = (
+            None
+            if urls.media is None
+            else MediaStreamingOptions(
+                transport_url=urls.media,
+                transport_type=StreamingTransportType.WEBSOCKET,
+                content_type=MediaStreamingContentType.AUDIO,
+                audio_channel_type=channels,
+                start_media_streaming=True,
+                enable_bidirectional=True,
+                audio_format=AcsAudioFormat.PCM24_K_MONO if fmt == PCM16_24K else AcsAudioFormat.PCM16_K_MONO,
+                enable_dtmf_tones=True,
+            )
         )
         properties = await self._retrying(
             lambda: self._client.answer_call(
@@ -195,9 +202,23 @@ class CallAutomation:
         """Ask the network to connect its media socket (again)."""
         await self._retrying(lambda: self._call(call_connection_id).start_media_streaming())
 
-    async def play(self, call_connection_id: str, url: str) -> None:
+    async def play(self, call_connection_id: str, url: str, *, loop: bool = False) -> None:
         """Let the network play a sound file that it fetches itself: speech without a media socket."""
-        await self._retrying(lambda: self._call(call_connection_id).play_media(FileSource(url=url)))
+        await self._retrying(lambda: self._call(call_connection_id).play_media(FileSource(url=url), loop=loop))
+
+    async def stop_playing(self, call_connection_id: str) -> None:
+        """Nothing is played any more."""
+        await self._retrying(lambda: self._call(call_connection_id).cancel_all_media_operations())
+
+    async def redirect(self, context: str, target: TransferTarget) -> None:
+        """Let a ringing call ring somewhere else.
+
+        Raises:
+            GatewayError: as `answer`.
+        """
+        await self._retrying(
+            lambda: self._client.redirect_call(context, target.identifier, headers=_repeatable("redirect", context))
+        )
 
     async def media_is_active(self, call_connection_id: str) -> bool:
         """Whether the call streams media to somebody."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.bounds import MAX_CALLBACK_BYTES
-from gateway.calls.conversation import Conversation
+from gateway.calls.live import LiveCall
 from gateway.errors import BadMessage
 from gateway.server.bodies import check_declared_size, check_json, read_body
 from gateway.server.keys import GUARD, SUPERVISOR, TELEMETRY
 from gateway.server.problems import problem
-from gateway.session.events import DigitsSent, TransferAccepted, TransferFailed
+from gateway.session.events import DigitsSent, PlayOver, TransferAccepted, TransferFailed
 from gateway.telemetry.labels import Door
 from gateway.wire import call_automation
 from gateway.wire.ticket import Purpose
@@ -47,7 +47,7 @@ async def receive_callbacks(request: web.Request) -> web.Response:
     return web.Response(status=200)
 
 
-def deliver(call: Conversation, event: call_automation.CallbackEvent) -> None:
+def deliver(call: LiveCall, event: call_automation.CallbackEvent) -> None:
     match event:
         case call_automation.CallConnected(call_connection_id=str(connection_id)):
             call.answered(connection_id)
@@ -59,6 +59,8 @@ def deliver(call: Conversation, event: call_automation.CallbackEvent) -> None:
             call.on_event(TransferAccepted())
         case call_automation.CallTransferFailed(code=code):
             call.on_event(TransferFailed(call_automation.why_not_connected(code)))
+        case call_automation.PlayEnded():
+            call.on_event(PlayOver())
         case call_automation.SendDtmfTonesOver(sent=sent):
             call.on_event(DigitsSent(sent))
         case _:

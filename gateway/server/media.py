@@ -12,7 +12,7 @@ from typing import NoReturn
 from aiohttp import web
 
 from gateway.bounds import FIRST_ATTACH_S, MAX_MEDIA_MESSAGE_BYTES
-from gateway.calls.conversation import Attach, Conversation
+from gateway.calls.live import Attach, LiveCall
 from gateway.server.keys import GUARD, SUPERVISOR, WALL_CLOCK
 from gateway.server.problems import problem
 from gateway.telemetry.labels import Door
@@ -51,7 +51,7 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
     return ws
 
 
-async def _admit(request: web.Request) -> Conversation:
+async def _admit(request: web.Request) -> LiveCall:
     """The call this socket is for.
 
     Raises:

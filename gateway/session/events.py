@@ -66,6 +66,10 @@ class TransferState(Struct, frozen=True, gc=False):
     under_way: bool
 
 
+class PlayOver(Struct, frozen=True, gc=False):
+    """The network's own player has come to the end of a file, or could not play it."""
+
+
 class DigitsSent(Struct, frozen=True, gc=False):
     """Tones that were to be sent to the caller's side have been, or could not be."""
 
@@ -82,6 +86,7 @@ PhoneEvent: TypeAlias = (
     | TransferFailed
     | TransferState
     | DigitsSent
+    | PlayOver
 )
 
 # --- services of the operator -------------------------------------------------------------------------------------

@@ -127,12 +127,8 @@ class CallSession:
                 self._on_call_ended(now)
             case PhoneDigit(digit=digit):
                 self._on_digit(digit, now)
-            case TransferAccepted() | TransferFailed() | TransferState():
-                self._control.on_transfer(event, now, self._out)
-                if self._lost is not None and not self._control.on_way_to_a_person:
-                    self._give_up(self._lost, now)  # nobody took the caller, and no agent is left
-            case DigitsSent():
-                self._control.on_sent(event, now, self._out)
+            case _:
+                self._on_news(event, now)
         return self._take()
 
     def on_hook(self, event: HookEvent, now: float) -> list[Effect]:
@@ -260,6 +256,18 @@ class CallSession:
         else:
             self.uplink = Uplink(fmt, self._settings.model_input)
         self._out.append(Note("media.opened", {"rate_hz": fmt.rate_hz}))
+
+    def _on_news(self, event: PhoneEvent, now: float) -> None:
+        """What came of something the network was asked for."""
+        match event:
+            case TransferAccepted() | TransferFailed() | TransferState():
+                self._control.on_transfer(event, now, self._out)
+                if self._lost is not None and not self._control.on_way_to_a_person:
+                    self._give_up(self._lost, now)  # nobody took the caller, and no agent is left
+            case DigitsSent():
+                self._control.on_sent(event, now, self._out)
+            case _:
+                pass  # a sentence that was played while there was no media socket
 
     def _on_audio(self, audio: PhoneAudio, now: float) -> None:
         if self.uplink is None:

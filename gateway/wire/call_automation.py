@@ -74,6 +74,11 @@ class SendDtmfTonesOver(CallbackEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PlayEnded(CallbackEvent):
+    """A file was played to its end, could not be played, or was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class OtherCallback(CallbackEvent):
     """Counted; nothing is decided by it."""
 
@@ -86,6 +91,7 @@ Callback: TypeAlias = (
     | CallTransferAccepted
     | CallTransferFailed
     | SendDtmfTonesOver
+    | PlayEnded
     | OtherCallback
 )
 
@@ -145,6 +151,7 @@ _READERS: dict[str, Callable[[Common, dict[str, Any]], Callback]] = {
     "MediaStreamingFailed": _streaming_failed,
     "CallTransferAccepted": lambda common, _data: CallTransferAccepted(*common),
     "CallTransferFailed": _with_codes(CallTransferFailed),
+    **dict.fromkeys(("PlayCompleted", "PlayFailed", "PlayCanceled"), lambda common, _data: PlayEnded(*common)),
     "SendDtmfTonesCompleted": lambda common, _data: SendDtmfTonesOver(*common, sent=True),
     "SendDtmfTonesFailed": lambda common, _data: SendDtmfTonesOver(*common, sent=False),
 }
