@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "session": {"audio", "bounds", "errors", "outcome", "session"},
     "capacity": {"capacity", "profile", "session"},
     "clips": {"audio", "clips"},
-    "config": {"audio", "bounds", "capacity", "config", "errors", "profile"},
+    "config": {"audio", "bounds", "capacity", "clips", "config", "errors", "profile"},
     "clients": {"audio", "bounds", "clients", "config", "errors", "outcome", "session", "wire"},
     "store": {"store"},
     "telemetry": {"audio", "auth", "capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},

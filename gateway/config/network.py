@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from gateway.audio.pcm import PCM16_16K, PCM16_24K, AudioFormat
+from gateway.clips import languages
 from gateway.config.fields import (
     ConfigPath,
     HttpUrl,
@@ -199,7 +200,15 @@ class CallConfig(Section):
     last_word_tail_ms: Milliseconds = 700
     """The network still holds sound when our clock says that the last word was played: wait before hanging up."""
     clip_language: Language = "en-US"
-    """Language of the sentences the gateway says itself when the model can not."""
+    """Language of the sentences the gateway says itself, for callers in whose language it has none: `de-DE`, `en-US`,
+    `es-ES` or `fr-FR`."""
+
+    @field_validator("clip_language")
+    @classmethod
+    def _has_clips(cls, language: str) -> str:
+        if language not in languages():
+            raise ValueError(f"there are no sentences in {language}; use one of {', '.join(languages())}")
+        return language
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -206,7 +206,7 @@ def _phrases(default: str) -> Callable[[int, str], Mapping[Phrase, Int16Array]]:
     @cache
     def at(rate_hz: int, language: str) -> Mapping[Phrase, Int16Array]:
         clips = load_clips(best_language(language) or default, rate_hz)
-        return {phrase: clips.get(phrase, clips["filler"]) for phrase in Phrase}  # TEMP
+        return {phrase: clips[phrase] for phrase in Phrase}
 
     return at
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from gateway.audio import g711
 from gateway.audio.pcm import Int16Array
-from gateway.audio.wav import WavError, read_wav, write_wav
+from gateway.audio.wav import WavError, read_wav, write_ulaw_wav, write_wav
 
 PCM_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
@@ -39,6 +39,16 @@ def test_what_is_written_is_read(samples: Int16Array, rate_hz: int) -> None:
     read = read_wav(write_wav(samples, rate_hz))
     assert np.array_equal(read.channels, samples)
     assert read.rate_hz == rate_hz
+
+
+@given(npst.arrays(np.int16, st.integers(1, 300)), st.sampled_from([8000, 16000]))
+def test_ulaw_that_is_written_is_read(samples: Int16Array, rate_hz: int) -> None:
+    file = write_ulaw_wav(samples, rate_hz)
+    read = read_wav(file)
+    assert np.array_equal(read.mono, g711.decode_ulaw(g711.encode_ulaw(samples)))
+    assert (read.rate_hz, read.encoding) == (rate_hz, "ulaw")
+    assert len(file) % 2 == 0, "chunks begin at even places"
+    assert int.from_bytes(file[4:8], "little") == len(file) - 8
 
 
 def test_standard_library_reads_what_is_written() -> None:

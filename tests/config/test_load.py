@@ -138,6 +138,11 @@ def test_the_examples_are_those_that_the_documentation_names() -> None:
             {"filler_after_ms": 9000},
             ("call: filler_after_ms, ask_again_after_ms and give_up_after_ms must rise in this order"),
         ),
+        (
+            ("call",),
+            {"clip_language": "tlh"},
+            "call.clip_language: there are no sentences in tlh; use one of de-DE, en-US, es-ES, fr-FR",
+        ),
         (("deadlines",), {"dial_each_s": 4}, "deadlines: dial_each_s must not be longer than dial_total_s"),
         (
             ("deadlines",),

@@ -17,6 +17,7 @@ POSITION_CHARACTER = 1
 EVENT_LIST_TERMINATED = 0
 EVENT_WORD = 1
 PARAMETER_RATE = 1
+EE_OK = 0
 
 
 class EspeakMissing(RuntimeError):  # noqa: N818 - named for what happened
@@ -69,6 +70,7 @@ def speak(text: str, voice: str, words_per_minute: int) -> Spoken:
 
     Raises:
         EspeakMissing: the library is not there.
+        ValueError: it has no such voice.
     """
     library, rate_hz = _library()
     chunks: list[Int16Array] = []
@@ -87,7 +89,8 @@ def speak(text: str, voice: str, words_per_minute: int) -> Spoken:
 
     callback = _CALLBACK(take)
     library.espeak_SetSynthCallback(callback)
-    library.espeak_SetVoiceByName(voice.encode())
+    if library.espeak_SetVoiceByName(voice.encode()) != EE_OK:
+        raise ValueError(f"espeak-ng has no voice {voice}")
     library.espeak_SetParameter(PARAMETER_RATE, words_per_minute, 0)
     encoded = text.encode()
     library.espeak_Synth(encoded, len(encoded) + 1, 0, POSITION_CHARACTER, 0, CHARS_UTF8, None, None)

@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from gateway.audio.pcm import Int16Array
-from gateway.audio.wav import write_wav
+from gateway.audio.level import rms, rms_to_dbfs
+from gateway.audio.pcm import FRAMES_PER_SECOND, Int16Array
+from gateway.audio.wav import write_ulaw_wav, write_wav
 from gateway.simulator.clips.espeak import EspeakMissing, Spoken, speak
+from gateway.simulator.clips.music import hold_music
+from gateway.simulator.clips.sentences import HOLD, SENTENCES, VOICES
 
 CALLER = ("en-us+f3", 160)
-AGENT = ("en-gb+m3", 158)
+AGENT = ("en", 158)
 TWIN_RATE_HZ = 16_000
-PRODUCT_RATE_HZ = 24_000
+PRODUCT_RATE_HZ = 8000
+"""and mu-law: what a telephone line carries, and a quarter of the bytes"""
+PRODUCT_FRAME = PRODUCT_RATE_HZ // FRAMES_PER_SECOND
 EDGE_S = 0.04
 """silence at both ends"""
 SPEECH_RMS = 0.1
@@ -45,12 +50,6 @@ TWIN = {
     "caller.turn2": (CALLER, "The power light is green, and the other one is blinking red."),
     "caller.turn3": (CALLER, "Sorry, wait. I have already done that twice."),
     "caller.turn4": (CALLER, "Yes, tomorrow at ten is fine, thank you."),
-}
-PRODUCT = {
-    "filler": "One moment, please.",
-    "ask_again": "I am sorry, something went wrong. Could you say that again?",
-    "apology": "I am sorry, I have a technical problem. Please call again in a few minutes. Goodbye.",
-    "neutral": "I am sorry, I can not help with that. Is there anything else?",
 }
 
 
@@ -115,21 +114,30 @@ def _entry(name: str, text: str, words: list[list[Any]]) -> dict[str, Any]:
 
 
 def make_product_clips(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    texts = {}
-    for name, text in PRODUCT.items():
-        samples, _ = clip_of(speak(text, *AGENT), PRODUCT_RATE_HZ)
-        (folder / f"{name}.wav").write_bytes(write_wav(samples, PRODUCT_RATE_HZ))
-        texts[name] = text
-        print(f"{name:16} {len(samples) / PRODUCT_RATE_HZ:5.2f} s")
-    (folder / "texts.json").write_text(json.dumps(texts, indent=1) + "\n", encoding="utf-8")
+    """A folder for each language, with `texts.json` and a file of mu-law for each clip."""
+    for language, texts in SENTENCES.items():
+        here = folder / language
+        here.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            samples = hold_music(PRODUCT_RATE_HZ) if name == HOLD else sentence(text, language)
+            (here / f"{name}.wav").write_bytes(write_ulaw_wav(samples, PRODUCT_RATE_HZ))
+            level_dbfs = rms_to_dbfs(rms(samples))
+            print(f"{language} {name:16} {len(samples) / PRODUCT_RATE_HZ:5.2f} s {level_dbfs:6.1f} dBFS")
+        written = json.dumps(texts, indent=1, ensure_ascii=False)
+        (here / "texts.json").write_text(written + "\n", encoding="utf-8")
+
+
+def sentence(text: str, language: str) -> Int16Array:
+    """Spoken in the voice of the language, and filled up with silence to whole frames."""
+    samples, _ = clip_of(speak(text, *VOICES[language]), PRODUCT_RATE_HZ)
+    return np.concatenate([samples, np.zeros(-len(samples) % PRODUCT_FRAME, np.int16)])
 
 
 def main() -> int:
     here = Path(__file__).parent
     try:
         make_twin_clips(here)
-        make_product_clips(here.parent.parent / "clips" / "en-US")
+        make_product_clips(here.parent.parent / "clips")
     except EspeakMissing as error:
         print(error, file=sys.stderr)
         return 1
