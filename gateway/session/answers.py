@@ -178,7 +178,7 @@ class Answers:
     # --- responses ------------------------------------------------------------------------------------------------
 
     def _on_response_created(self, event: ResponseCreated, now: float, out: list[Effect]) -> None:
-        request = self.gate.created(event.response_id)
+        request = self.gate.created(event.response_id, event.request_id)
         withdrawn = self.gate.take_withdrawn(request)
         if withdrawn or (request is None and self.caller.refuses_answer()):
             self._speaker.cancel_response(out)

@@ -62,8 +62,10 @@ class Attendant:
         emergency = self._emergency
         if emergency is not None and mentions_emergency(event.text, self._languages, emergency.phrases):
             self.on_emergency(now, out)
+            self._answers.caller.refuse_answer(now)
         elif self._moderation.on_caller_text(event.text):
             self._silence_agent(Side.CALLER, now, out)
+            self._answers.caller.refuse_answer(now)
         elif self._moderation.asks and self._moderation.judges_caller():
             out.append(JudgeText(Side.CALLER, event.text))
 

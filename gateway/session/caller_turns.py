@@ -153,6 +153,11 @@ class CallerTurns:
             return True
         return False
 
+    def refuse_answer(self, now: float) -> None:
+        """The turn that has just been understood is dealt with otherwise: what the service answers to it is refused."""
+        if self._speaker.gate.response_id is None:
+            self._unwanted_until = now + UNWANTED_S
+
     # --- responses of the service ---------------------------------------------------------------------------------
 
     def refuses_answer(self) -> bool:

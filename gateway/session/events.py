@@ -158,6 +158,8 @@ class InputTranscript(Struct, frozen=True, gc=False):
 
 class ResponseCreated(Struct, frozen=True, gc=False):
     response_id: str
+    request_id: str = ""
+    """event id of our request that it answers, where the service says so; empty also for answers to turns"""
 
 
 class ItemAdded(Struct, frozen=True, gc=False):

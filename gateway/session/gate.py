@@ -35,6 +35,10 @@ class ResponseGate:
         self._response_id: str | None = None
         self._waiting: deque[CreateResponse] = deque(maxlen=MAX_WAITING)
         self._withdrawn: str | None = None
+        self._other_over = False
+        """the response that was active when ours was sent has ended; the refusal may still be on its way"""
+        self._names_requests = False
+        """the service tells which request a response answers"""
 
     def __repr__(self) -> str:
         return f"<ResponseGate {self._state} waiting={len(self._waiting)}>"
@@ -57,10 +61,25 @@ class ResponseGate:
         self._waiting.append(request)
         return self._next()
 
-    def created(self, response_id: str) -> CreateResponse | None:
-        """A response began. Returns the request of ours that it answers, None if it is the service's own turn."""
-        request, self._requested = self._requested, None
+    def created(self, response_id: str, request_id: str = "") -> CreateResponse | None:
+        """A response began.
+
+        A turn of the caller may end in the moment in which a request is on its way: then the service answers the turn
+        and refuses the request. Once it has been seen to name requests, what it does not name is an answer to a turn.
+
+        Args:
+            response_id: of the response.
+            request_id: of the request it answers, where the service says so.
+
+        Returns:
+            The request of ours that it answers, None if it is the service's own turn.
+        """
+        self._names_requests = self._names_requests or bool(request_id)
         self._state, self._response_id = GateState.ACTIVE, response_id
+        request = self._requested
+        if request is None or request_id not in (request.event_id, "") or (not request_id and self._names_requests):
+            return None
+        self._requested = None
         return request
 
     def done(self, response_id: str) -> CreateResponse | None:
@@ -69,7 +88,9 @@ class ResponseGate:
             return None  # the late end of an earlier response
         if self._state is GateState.REQUESTED:
             return None  # ours has not begun yet, so this is another's end
-        self._state, self._response_id = GateState.IDLE, None
+        self._response_id = None
+        self._other_over = self._requested is not None
+        self._state = GateState.REQUESTED if self._other_over else GateState.IDLE
         return self._next()
 
     def refused(self, event_id: str, code: str) -> tuple[bool, CreateResponse | None]:
@@ -85,6 +106,9 @@ class ResponseGate:
         self._requested = None
         if code == BUSY_CODE:
             self._waiting.appendleft(request)
+            if self._other_over:
+                self._state = GateState.IDLE
+                return False, self._next()
             self._state = GateState.ACTIVE  # its id follows with the events of that response
             return False, None
         self._state = GateState.IDLE
@@ -102,12 +126,15 @@ class ResponseGate:
 
     def take_withdrawn(self, request: CreateResponse | None) -> bool:
         """Whether the response that has just begun answers a request that was withdrawn after it was sent."""
-        withdrawn, self._withdrawn = self._withdrawn, None
-        return request is not None and request.event_id == withdrawn
+        if request is None or request.event_id != self._withdrawn:
+            return False
+        self._withdrawn = None
+        return True
 
     def _next(self) -> CreateResponse | None:
         if self._state is not GateState.IDLE or not self._waiting:
             return None
         self._requested = self._waiting.popleft()
+        self._other_over = False
         self._state = GateState.REQUESTED
         return self._requested

@@ -49,6 +49,8 @@ from gateway.session.events import (
 from gateway.wire.strict_json import parse_json, table, text
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated, read_session
 
+REQUEST = "request"
+"""Key of a response's metadata under which our requests carry their event id: it comes back with the response."""
 _WORD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
 
 ServerEvent: TypeAlias = ModelEvent | SessionCreated | SessionUpdated
@@ -133,10 +135,11 @@ def _needing_item(make: Callable[[str, dict[str, Any]], T]) -> Callable[[dict[st
 
 
 def _response_created(event: dict[str, Any]) -> ResponseCreated:
-    response_id = text(table(event.get("response")).get("id"))
+    response = table(event.get("response"))
+    response_id = text(response.get("id"))
     if not response_id:
         raise BadMessage("shape")
-    return ResponseCreated(response_id)
+    return ResponseCreated(response_id, text(table(response.get("metadata")).get(REQUEST)))
 
 
 def _response_done(event: dict[str, Any]) -> ResponseDone:
@@ -312,7 +315,7 @@ def _item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create(command: CreateResponse) -> dict[str, Any]:
-    response: dict[str, Any] = {}
+    response: dict[str, Any] = {"metadata": {REQUEST: command.event_id}}
     if command.say is not None:
         content = [{"type": "text", "text": command.say}]
         response["pre_generated_assistant_message"] = {"type": "message", "role": "assistant", "content": content}
@@ -320,4 +323,4 @@ def _create(command: CreateResponse) -> dict[str, Any]:
         response["instructions"] = command.instructions
     if not command.uses_tools:
         response["tool_choice"] = "none"
-    return {"type": "response.create", "response": response} if response else {"type": "response.create"}
+    return {"type": "response.create", "response": response}
