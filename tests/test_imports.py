@@ -13,7 +13,8 @@ MAY_IMPORT = {
     "audio": {"audio", "bounds", "errors", "outcome"},
     "wire": {"audio", "bounds", "errors", "outcome", "session", "wire"},
     "auth": {"auth", "bounds", "config", "errors"},
-    "session": {"audio", "bounds", "errors", "outcome", "session"},
+    "session": {"audio", "bounds", "errors", "outcome", "session", "words"},
+    "words": {"words"},
     "capacity": {"capacity", "profile", "session"},
     "clips": {"audio", "clips"},
     "config": {"audio", "bounds", "capacity", "clips", "config", "errors", "profile"},
@@ -25,7 +26,7 @@ MAY_IMPORT = {
 }
 """Packages by what they may import of the gateway; the rest (server, demo, cli) may import anything."""
 
-PURE = ("audio", "wire", "session", "capacity")
+PURE = ("audio", "wire", "session", "capacity", "words")
 IMPURE_MODULES = {"asyncio", "time", "socket", "aiohttp", "threading", "random", "datetime.datetime.now"}
 
 

@@ -1,0 +1,70 @@
+"""Sounds of listening: "mhm", "yeah, okay". They ask the other to go on, and claim no turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from gateway.words.fold import fold
+from gateway.words.lists import base_languages, folded, load, writes_spaces
+
+FILE = "backchannels.json"
+NEUTRAL = "*"
+"""Hums that mean the same in every language."""
+MAX_CHARS = 80
+"""Whoever says more has something to say."""
+_QUESTIONS = re.compile("[?？؟]")
+_LENGTHENED = re.compile(r"([a-zー〜])\1+")
+
+
+def is_backchannel(text: str, languages: Sequence[str]) -> bool:
+    """Whether what a caller said under the agent's running speech lets the agent speak on.
+
+    It does if it is made up of sounds of listening alone, in one or several of the languages. Words that answer or stop
+    ("no", "wait", "sorry", "yes please") are none, and neither is anything with a question mark. A bare "yes" is one:
+    while the agent is speaking, it is a nod. So this must not be asked about a turn that the agent left to the caller.
+
+    Args:
+        text: the transcript of one stretch of the caller's speech.
+        languages: BCP 47; one without a list has only the hums that every language has.
+    """
+    if len(text) > MAX_CHARS or _QUESTIONS.search(text):
+        return False
+    said = _shortened(fold(text))
+    sounds, refusals = _lists(base_languages(languages))
+    return said not in refusals and _made_of(said, sounds)
+
+
+@lru_cache(maxsize=256)
+def _lists(languages: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    return tuple(  # type: ignore[return-value]  # a generator has no length; there are two names
+        frozenset(
+            _shortened(phrase)
+            for language in (NEUTRAL, *languages)
+            for phrase in folded(load(FILE, name).get(language, ()))
+        )
+        for name in ("sounds", "refusals")
+    )
+
+
+def _shortened(folded_text: str) -> str:
+    """ "Hmmm" and "hm", "yeahhh" and "yeah" are the same sound."""
+    return _LENGTHENED.sub(r"\1", folded_text)
+
+
+def _made_of(said: str, sounds: frozenset[str]) -> bool:
+    """Whether the sounds, put after one another, make up all of it."""
+    ends = {0}
+    for start in range(len(said)):
+        if start not in ends:
+            continue
+        for sound in sounds:
+            end = start + len(sound)
+            if not said.startswith(sound, start):
+                continue
+            if said[end : end + 1] == " ":
+                ends.add(end + 1)
+            elif end == len(said) or not writes_spaces(sound[-1]):
+                ends.add(end)
+    return bool(said) and len(said) in ends
