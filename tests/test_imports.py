@@ -21,7 +21,19 @@ MAY_IMPORT = {
     "clients": {"audio", "bounds", "clients", "config", "errors", "outcome", "session", "wire"},
     "store": {"store"},
     "telemetry": {"audio", "auth", "capacity", "clients", "config", "outcome", "profile", "session", "telemetry"},
-    "calls": {"audio", "bounds", "calls", "clients", "config", "errors", "outcome", "session", "store", "wire"},
+    "calls": {
+        "audio",
+        "bounds",
+        "calls",
+        "clients",
+        "config",
+        "errors",
+        "outcome",
+        "rate",
+        "session",
+        "store",
+        "wire",
+    },
     "simulator": {"audio", "errors", "simulator"},
 }
 """Packages by what they may import of the gateway; the rest (server, demo, cli) may import anything."""

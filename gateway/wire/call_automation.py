@@ -156,6 +156,8 @@ _READERS: dict[str, Callable[[Common, dict[str, Any]], Callback]] = {
     "SendDtmfTonesFailed": lambda common, _data: SendDtmfTonesOver(*common, sent=False),
 }
 
+ACTED_UPON = frozenset(_READERS)
+"""Kinds that something is decided by."""
 _WHY = {486: "busy", 600: "busy", 603: "declined", 403: "not_allowed", 408: "unreachable", 480: "unreachable"}
 """SIP status codes as words; 487 is a ringing phone that was given up."""
 

@@ -47,7 +47,6 @@ def test_the_phone_defaults_of_turn_detection_are_complete(changed: Changed) -> 
             "timeout_ms": 1000,
         },
         "create_response": True,
-        "interrupt_response": True,
         "auto_truncate": False,
     }
     assert agent.noise_reduction == "azure_deep_noise_suppression"
@@ -76,7 +75,7 @@ def test_the_service_never_truncates_by_itself(changed: Changed, turn_detection:
     session = parse(raw).agent("support").turn_detection.session_object()
 
     assert session["auto_truncate"] is False
-    assert session["create_response"] is session["interrupt_response"] is True
+    assert session["create_response"] is True
     assert session.get("languages") == turn_detection.get("languages")
 
 

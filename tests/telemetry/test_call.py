@@ -93,7 +93,32 @@ def bench(tmp_path: Path) -> Bench:
         ("model.error", {"code": "session_expired"}, "gateway_voice_live_errors_total", {"code": "session_expired"}),
         ("model.error", {"code": CANARY}, "gateway_voice_live_errors_total", {"code": "other"}),
         ("session.difference", {"path": "voice.name"}, "gateway_session_differences_total", {"setting": "voice"}),
-        ("barge_in", {"speech_started_at": None}, "gateway_barge_ins_total", {}),
+        ("interruption.false", {"held_ms": 900}, "gateway_false_interruptions_total", {}),
+        (
+            "tool.called",
+            {"tool": "end_call", "result": "done"},
+            "gateway_tool_calls_total",
+            {"tool": "end_call"} | {"result": "done"},
+        ),
+        (
+            "tool.called",
+            {"tool": CANARY, "result": "refused"},
+            "gateway_tool_calls_total",
+            {"tool": "unknown"} | {"result": "refused"},
+        ),
+        ("transfer.asked", {"destination": CANARY}, "gateway_transfers_total", {"result": "asked"}),
+        ("transfer.failed", {"why": "busy"}, "gateway_transfers_total", {"result": "failed"}),
+        ("key.pressed", {"use": "collected"}, "gateway_key_presses_total", {"use": "collected"}),
+        (
+            "hook.failed",
+            {"hook": "digits", "kind": CANARY},
+            "gateway_hook_failures_total",
+            {"hook": "digits"} | {"kind": "other"},
+        ),
+        ("moderation.stopped", {"side": "caller"}, "gateway_moderation_stops_total", {"side": "caller"}),
+        ("emergency", {}, "gateway_emergencies_total", {}),
+        ("machine", {"tone": "fax"}, "gateway_machines_total", {"tone": "fax"}),
+        ("barge_in", {"speech_started_at": None, "stopped_at": None}, "gateway_barge_ins_total", {}),
     ],
 )
 def test_a_note_moves_its_metric_by_one(
@@ -142,11 +167,22 @@ def test_reply_latency_is_counted_by_moment_and_source(bench: Bench) -> None:
 
 def test_a_barge_in_is_timed_from_the_ear_and_from_the_event(bench: Bench) -> None:
     bench.note("caller.onset", 20.0, at=19.8)
-    bench.note("barge_in", 20.25, speech_started_at=20.2)
+    bench.note("barge_in", 20.25, speech_started_at=20.2, stopped_at=20.25)
 
     name = "gateway_barge_in_stop_seconds_sum"
     assert bench.value(name, since="caller_onset") == pytest.approx(0.45)
     assert bench.value(name, since="speech_started") == pytest.approx(0.05)
+
+
+def test_an_answer_that_was_held_first_is_timed_to_the_moment_it_fell_silent(bench: Bench) -> None:
+    bench.note("caller.onset", 20.0, at=19.8)
+    bench.note("interruption.held", 20.1, item_id="i")
+    bench.note("caller.onset", 20.6, at=20.5)  # a second sound, before it is known what the first one was
+    bench.note("barge_in", 21.0, speech_started_at=20.1, stopped_at=20.1)
+
+    name = "gateway_barge_in_stop_seconds_sum"
+    assert bench.value(name, since="caller_onset") == pytest.approx(0.3)
+    assert bench.value(name, since="speech_started") == 0.0
 
 
 def test_what_the_legs_saw_is_counted(bench: Bench) -> None:

@@ -266,10 +266,25 @@ def test_appended_audio_is_what_a_json_encoder_writes(pcm: bytes) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (CreateResponse("e1"), {"type": "response.create", "event_id": "e1"}),
+        (
+            CreateResponse("e1"),
+            {"type": "response.create", "event_id": "e1", "response": {"metadata": {"request": "e1"}}},
+        ),
         (
             CreateResponse("e1", instructions='Say "hello".'),
-            {"type": "response.create", "event_id": "e1", "response": {"instructions": 'Say "hello".'}},
+            {
+                "type": "response.create",
+                "event_id": "e1",
+                "response": {"metadata": {"request": "e1"}, "instructions": 'Say "hello".'},
+            },
+        ),
+        (
+            CreateResponse("e1", uses_tools=False),
+            {
+                "type": "response.create",
+                "event_id": "e1",
+                "response": {"metadata": {"request": "e1"}, "tool_choice": "none"},
+            },
         ),
         (CancelResponse("e2"), {"type": "response.cancel", "event_id": "e2"}),
         (CancelResponse("e2", "r"), {"type": "response.cancel", "event_id": "e2", "response_id": "r"}),
@@ -291,10 +306,8 @@ def test_commands(command: ModelCommand, message: dict[str, Any]) -> None:
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_a_sentence_to_say_is_made_to_a_message_of_the_assistant(sentence: str) -> None:
-    assert json.loads(encode(CreateResponse("e", say=sentence)))["response"] == {
-        "pre_generated_assistant_message": {
-            "type": "message",
-            "role": "assistant",
-            "content": [{"type": "text", "text": sentence}],
-        }
+    assert json.loads(encode(CreateResponse("e", say=sentence)))["response"]["pre_generated_assistant_message"] == {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": sentence}],
     }
