@@ -151,7 +151,7 @@ class Conversation:
 
     def abandon(self, outcome: Outcome) -> None:
         """The call is not ours: end without touching it."""
-        self._session.outcome = outcome
+        self._session.abandon(outcome)
         self._pump.ended.set()
 
     def bind(self, call_connection_id: str | None) -> bool:

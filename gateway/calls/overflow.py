@@ -126,7 +126,7 @@ class OverflowCall:
         await _within(self._clip_over, CLIP_S)
 
     async def _stop_music(self, connection_id: str) -> None:
-        """And wait until it has stopped: the news of that must not be taken for the end of the sentence that follows."""
+        """And wait for the news of that: they must not be taken for the end of the sentence that follows."""
         self._clip_over.clear()
         await self._parts.acs.stop_playing(connection_id)
         await _within(self._clip_over, STOPPED_S)

@@ -128,6 +128,8 @@ class Gateway:
             clock,
         )
         phrases = _phrases(config.call.clip_language)
+        for language in {language for agent in config.agents for language in agent.languages}:
+            phrases(config.acs.audio_format.audio.rate_hz, language)  # read now, not in the midst of a call
         ticker = Ticker(clock, self.telemetry.ticker_late)
         parts = OfferParts(
             config=config,

@@ -140,7 +140,7 @@ class Attendant:
                 pass
 
     def _watch_time(self, now: float, out: list[Effect], *, quiet: bool) -> None:
-        if self._control.handover.ringing:
+        if self._control.handing_over.ringing:
             return
         match self._duration.on_tick(now, quiet=quiet):
             case Notice.NEARLY_UP:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.audio.convert import Decoder
 from gateway.audio.heard import HeardLedger
 from gateway.audio.level import pcm_rms
 from gateway.audio.payload import decode_payload
@@ -18,6 +17,7 @@ from gateway.audio.playout import Held, Playout
 from gateway.bounds import MAX_DELTA_BYTES, MAX_WAITING_AUDIO_BYTES
 from gateway.session.effects import Effect, Fields, Note, PlayFrame
 from gateway.session.events import AudioDelta, AudioDone
+from gateway.session.phone_line import Clip, PhoneLine
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.transcript import ItemText
 
@@ -44,15 +44,6 @@ class AgentItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """One saying of a clip."""
-
-    item_id: str
-    phrase: Phrase
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cut:
     """What an interruption left of one item."""
 
@@ -73,45 +64,6 @@ class CutOff:
     anything_cut: bool
 
 
-class _Line:
-    """The opened phone line: playout, and the way of the model's audio into it."""
-
-    def __init__(self, settings: CallSettings, fmt: AudioFormat, now: float) -> None:
-        self.rate_hz = fmt.rate_hz
-        self.playout = Playout(fmt.rate_hz, far_end_delay_s=settings.far_end_delay_s, max_lead_s=settings.max_lead_s)
-        self.playout.open(now, settings.lead_in_s)
-        self._phrases = settings.phrases
-        self._decoder = Decoder(settings.model_output, fmt.rate_hz)
-        self._decoding: str | None = None
-
-    def append(self, item_id: str, data: bytes) -> None:
-        if self._decoding != item_id:
-            self._end_decoding()
-            self._decoding = item_id
-        self.playout.append(item_id, self._decoder.push(data))
-
-    def finish(self, item_id: str) -> None:
-        if self._decoding == item_id:
-            self._end_decoding()
-        self.playout.finish(item_id)
-
-    def say(self, clip: Clip) -> None:
-        self.playout.append(clip.item_id, self._phrases(self.rate_hz, clip.language)[clip.phrase])
-        self.playout.finish(clip.item_id)
-
-    def forget_tail(self) -> None:
-        """What the filter still holds belongs to audio that is not wanted any more."""
-        self._decoder.flush()
-        self._decoding = None
-
-    def _end_decoding(self) -> None:
-        """The end of an item is still in the filter; it must come out before the next item goes in."""
-        tail = self._decoder.flush()
-        if self._decoding is not None:
-            self.playout.append(self._decoding, tail)
-        self._decoding = None
-
-
 class Downlink:
     """Everything between a delta of the model and a frame to the phone."""
 
@@ -121,7 +73,7 @@ class Downlink:
         self._waiting: list[AudioDelta | AudioDone | Clip] = []
         self._clips = 0
         self._waiting_bytes = 0
-        self._line: _Line | None = None
+        self._line: PhoneLine | None = None
         self._items: dict[str, AgentItem] = {}
         self._closed_items: dict[str, None] = {}
         self._cancelled: dict[str, None] = {}
@@ -155,7 +107,7 @@ class Downlink:
         if self._line is not None and self._line.rate_hz == fmt.rate_hz:
             self._line.playout.open(now, self._settings.lead_in_s)
             return
-        self._line = _Line(self._settings, fmt, now)
+        self._line = PhoneLine(self._settings, fmt, now)
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for piece in waiting:
             match piece:
@@ -236,7 +188,7 @@ class Downlink:
             if not item.done:
                 self.on_done(AudioDone(item.response_id, item_id))
 
-    def _append(self, line: _Line, delta: AudioDelta) -> None:
+    def _append(self, line: PhoneLine, delta: AudioDelta) -> None:
         data = decode_payload(delta.payload, _ANY_BYTES, MAX_DELTA_BYTES)
         item = self._items[delta.item_id]
         if self._carries_odd_bytes:

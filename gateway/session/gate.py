@@ -124,6 +124,11 @@ class ResponseGate:
         if self._requested is not None and self._requested.event_id == event_id:
             self._withdrawn = event_id
 
+    def abandon(self) -> None:
+        """The service answers nothing any more: nothing is asked for, and nothing waits."""
+        self._state, self._requested, self._response_id = GateState.IDLE, None, None
+        self._waiting.clear()
+
     def take_withdrawn(self, request: CreateResponse | None) -> bool:
         """Whether the response that has just begun answers a request that was withdrawn after it was sent."""
         if request is None or request.event_id != self._withdrawn:

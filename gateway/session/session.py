@@ -18,7 +18,7 @@ from gateway.session.answers import Answers
 from gateway.session.attendant import Attendant
 from gateway.session.control import CallControl
 from gateway.session.downlink import Downlink
-from gateway.session.effects import Effect, End, HangUp, Note
+from gateway.session.effects import Effect, Note
 from gateway.session.events import (
     AudioDelta,
     AudioDone,
@@ -44,16 +44,14 @@ from gateway.session.events import (
     TransferFailed,
     TransferState,
 )
-from gateway.session.farewell import Farewell
+from gateway.session.life import Life
 from gateway.session.settings import CallSettings, Phrase, Sentence
 from gateway.session.speaker import Speaker
-from gateway.session.state import CallState, Step, advance
+from gateway.session.state import CallState
 from gateway.session.uplink import Uplink
 
 LOOK_S = 0.1
 """How often it is looked for what time brings: manners are counted in seconds."""
-LATE_NEWS_S = 1.0
-"""A call ended while a hand-over rang: how long the news may take that it ended because somebody took it."""
 LAST_SENTENCE = (ResponseCreated, AudioDelta, AudioDone, ResponseDone, ModelError)
 """What the service may still say when the call is about to end: our last sentence, in the agent's voice."""
 TONE_S = 0.08
@@ -70,12 +68,11 @@ class CallSession:
 
     def __init__(self, settings: CallSettings) -> None:
         self._settings = settings
-        self.state = CallState.CONNECTING
-        self.outcome: Outcome | None = None
+        self._life = Life(reattach_s=settings.reattach_s, hang_up_s=settings.hang_up_s)
+        self._farewell = self._life.farewell
         self.downlink = Downlink(settings)
         self.uplink: Uplink | None = None
         self.bad_frames: dict[str, int] = {}
-        self._farewell = Farewell()
         self._speaker = Speaker(settings, self.downlink)
         self._answers = Answers(settings, self.downlink, self._speaker, self._give_up)
         self._control = CallControl(
@@ -95,12 +92,23 @@ class CallSession:
         """why there is no agent any more"""
         self._streaming = False
         """an inbound frame has shown that the present media stream is open"""
-        self._deadline: float | None = None
-        """of the present state: reattach while detached, confirmation while closing"""
         self._out: list[Effect] = []
 
     def __repr__(self) -> str:
         return f"<CallSession {self.state} {self._answers!r} {self.downlink!r}>"
+
+    @property
+    def state(self) -> CallState:
+        return self._life.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None before that is known."""
+        return self._life.outcome
+
+    def abandon(self, outcome: Outcome) -> None:
+        """The call was never ours: this is how our part of it ended."""
+        self._life.outcome = outcome
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -124,7 +132,8 @@ class CallSession:
             case PhoneClosed(code=code):
                 self._on_closed(code, now)
             case CallEnded():
-                self._on_call_ended(now)
+                rings = self._control.handing_over.ringing
+                self._life.on_call_ended(now, self._out, hand_over_rings=rings)
             case PhoneDigit(digit=digit):
                 self._on_digit(digit, now)
             case _:
@@ -133,15 +142,15 @@ class CallSession:
 
     def on_hook(self, event: HookEvent, now: float) -> list[Effect]:
         """A service of the operator has answered."""
-        if self.state is CallState.BRIDGED and not self._farewell.said:
+        if self._life.bridged and not self._farewell.said:
             if isinstance(event, DigitsJudged):
-                self._control.on_judged(event, now, self._out)
+                self._control.keys.on_judged(event, now, self._out)
             else:
                 self._attendant.on_judged(event, now, self._out)
         return self._take()
 
     def on_model(self, event: ModelEvent, now: float) -> list[Effect]:
-        if self.state in (CallState.ENDED, CallState.CLOSING):
+        if self._life.ending:
             return []
         if isinstance(event, ModelClosed):
             self._out.append(Note("model.closed", {"code": event.code}))
@@ -154,13 +163,14 @@ class CallSession:
         else:
             nothing_to_play = not self.downlink.busy
             self._on_model_event(event, now)
-            if nothing_to_play and self.downlink.busy and self.state is CallState.BRIDGED:
+            if nothing_to_play and self.downlink.busy and self._life.bridged:
                 self._play(now)  # an answer need not wait for the next tick
         return self._take()
 
     def on_tick(self, now: float) -> list[Effect]:
         """Every 20 ms: frames that are due, silence that is owed, deadlines that have passed."""
-        if self.state is CallState.BRIDGED:
+        life = self._life
+        if life.bridged:
             if self.uplink is not None and not self._farewell.said:
                 appends = self.uplink.on_tick(now)
                 if appends:
@@ -172,22 +182,24 @@ class CallSession:
             else:
                 self._speaker.on_tick(now, self._out)
                 if self._farewell.due(self._speaker, now):
-                    self._hang_up(self._farewell.outcome, now)
-        elif self.state is CallState.DETACHED and self._deadline is None:
-            self._wait_for_news(now)
-        elif self._deadline is not None and now >= self._deadline:
-            self._on_deadline(now)
+                    life.hang_up(self._farewell.outcome, now, self._out)
+        elif life.waits_for_news:
+            self._control.on_tick(now, self._out)
+            if not self._control.handing_over.ringing:
+                life.await_reattach(now)
+        else:
+            life.on_tick(now, self._out)
         return self._take()
 
     def hang_up(self, outcome: Outcome, now: float) -> list[Effect]:
         """End the call now, without a sentence: nobody is there, or no sentence can be heard."""
-        if self.state not in (CallState.ENDED, CallState.CLOSING):
+        if not self._life.ending:
             self._hang_up(outcome, now)
         return self._take()
 
     def say_goodbye(self, outcome: Outcome, now: float) -> list[Effect]:
         """Apologise, then end the call after the last word."""
-        if self.state not in (CallState.ENDED, CallState.CLOSING):
+        if not self._life.ending:
             self._give_up(outcome, now)
         return self._take()
 
@@ -206,6 +218,7 @@ class CallSession:
         match event:
             case FunctionCall():
                 self._control.on_function_call(event, now, self._out)
+                self._keep_private()
             case TranscriptDelta() | TranscriptDone():
                 self._attendant.on_agent_words(event, now, self._out)
             case _:
@@ -215,27 +228,27 @@ class CallSession:
         """What time brings, every 20 ms for the agent and a few times a second for the rest."""
         if self._lost is None:
             self._answers.on_tick(now, self._out)
+        else:
+            self._speaker.on_tick(now, self._out)
         if now >= self._next_look and not self._farewell.said:
             self._next_look = now + LOOK_S
             self._control.on_tick(now, self._out)
-            if self.state is CallState.BRIDGED:
+            if self._life.bridged:
                 self._attendant.on_tick(now, self._out)
-            if self.uplink is not None:
-                self.uplink.muted = self._control.private
+            self._keep_private()
+
+    def _keep_private(self) -> None:
+        if self.uplink is not None:
+            self.uplink.muted = self._control.private
 
     def _on_digit(self, digit: str, now: float) -> None:
-        if self.state is not CallState.BRIDGED or self._farewell.said:
+        if not self._life.bridged or self._farewell.said:
             return
         if self.uplink is not None:
             self.uplink.mute_until(now + TONE_S)
         self._attendant.silence.heard()
         self._control.on_digit(digit, now, self._out)
-
-    def _wait_for_news(self, now: float) -> None:
-        """The stream is gone, as it may be while a hand-over rings."""
-        self._control.on_tick(now, self._out)
-        if self.state is CallState.DETACHED and not self._control.handover.ringing:
-            self._deadline = now + self._settings.reattach_s
+        self._keep_private()
 
     def _excuse(self, until: float) -> None:
         self._attendant.silence.excuse(until)
@@ -246,10 +259,8 @@ class CallSession:
     # --- phone leg ------------------------------------------------------------------------------------------------
 
     def _open(self, fmt: AudioFormat) -> None:
-        self.state = advance(self.state, Step.OPENED)
-        if self.state is not CallState.BRIDGED:
+        if not self._life.open():
             return
-        self._deadline = None
         self._streaming = False
         if self.uplink is not None and self.uplink.phone_format == fmt:
             self.uplink.attach()
@@ -261,8 +272,8 @@ class CallSession:
         """What came of something the network was asked for."""
         match event:
             case TransferAccepted() | TransferFailed() | TransferState():
-                self._control.on_transfer(event, now, self._out)
-                if self._lost is not None and not self._control.on_way_to_a_person:
+                self._control.handing_over.on_news(event, now, self._out)
+                if self._lost is not None and not self._control.handing_over.under_way:
                     self._give_up(self._lost, now)  # nobody took the caller, and no agent is left
             case DigitsSent():
                 self._control.on_sent(event, now, self._out)
@@ -276,7 +287,7 @@ class CallSession:
                 return
             self.bad_frames["no_metadata"] = self._frames_before_metadata
             self._open(self._settings.phone_format)
-        if self.state is not CallState.BRIDGED or self.uplink is None:
+        if not self._life.bridged or self.uplink is None:
             return
         if not self._streaming:
             # Audio sent before the stream is open is lost, and only an inbound frame shows that it is open.
@@ -307,7 +318,7 @@ class CallSession:
                     self._answers.caller.voice_ended(at)
                     self._out.append(Note("caller.end", {"at": at}))
                 case Tone():
-                    if not self._control.on_way_to_a_person:
+                    if not self._control.handing_over.under_way:
                         self._attendant.on_tone(heard, now, self._out)
 
     def _play(self, now: float) -> None:
@@ -320,27 +331,14 @@ class CallSession:
             downlink.sent_rms = 0.0
 
     def _on_closed(self, code: int | None, now: float) -> None:
-        self.state = advance(self.state, Step.DETACHED)
-        if self.state is CallState.DETACHED:
-            if self.uplink is not None:
-                self.uplink.detach()
-            self._out.append(Note("media.closed", {"code": code}))
-            if self._control.handover.ringing:
-                return  # the network may take our stream away before it says that somebody else has the caller
-            clean = code in (1000, 1001)
-            self._farewell.outcome = Outcome(Reason.CALLER_HANGUP if clean else Reason.MEDIA_LOST)
-            self._deadline = now + self._settings.reattach_s
-
-    def _on_call_ended(self, now: float) -> None:
-        """Events come in any order: while a hand-over rings, the news of its success may follow."""
-        if self._control.handover.ringing:
-            self._farewell.outcome = Outcome(Reason.CALLER_HANGUP)
-            self.state = advance(self.state, Step.CLOSING)
-            self._deadline = now + LATE_NEWS_S
-        elif self.state is CallState.CLOSING and self.outcome is None:
-            return  # it is being waited for that news
-        else:
-            self._end(Outcome(Reason.CALLER_HANGUP))
+        if not self._life.detach(code):
+            return
+        if self.uplink is not None:
+            self.uplink.detach()
+        self._out.append(Note("media.closed", {"code": code}))
+        if not self._control.handing_over.ringing:
+            # While it rings the network may take our stream away before it says that somebody else has the caller.
+            self._life.await_reattach(now)
 
     # --- endings --------------------------------------------------------------------------------------------------
 
@@ -350,11 +348,11 @@ class CallSession:
             self._lost = outcome
             self.downlink.finish_all()
             self._speaker.model_gone(self._out)
-        if self._control.on_way_to_a_person:
+        if self._control.handing_over.under_way:
             return
         overflow_to = self._settings.line.overflow_to
         summary = "The automated assistant could not go on."
-        if overflow_to is not None and self._control.handover.possible:
+        if overflow_to is not None and self._control.handing_over.possible:
             self._control.hand_over(overflow_to, summary, now, self._out)
         else:
             self._speaker.say(Phrase.APOLOGY, self._out)
@@ -367,34 +365,10 @@ class CallSession:
         self._farewell.say(outcome, now)
 
     def _leave(self, outcome: Outcome, now: float) -> None:
-        """The call is somebody else's: hanging up would end it for them, so its end is only waited for."""
-        if self.state is CallState.CLOSING:
-            self._end(outcome)  # its end had come before the news
-            return
-        self.outcome = outcome
-        self.state = advance(self.state, Step.CLOSING)
-        self._deadline = now + self._settings.hang_up_s
+        self._life.leave(outcome, now, self._out)
 
     def _hang_up(self, outcome: Outcome, now: float) -> None:
-        self.outcome = outcome
-        self.state = advance(self.state, Step.CLOSING)
-        self._deadline = now + self._settings.hang_up_s
-        self._out.append(HangUp(outcome))
-
-    def _end(self, outcome: Outcome) -> None:
-        self.outcome = self.outcome or outcome
-        self.state = advance(self.state, Step.ENDED)
-        self._deadline = None
-        self._out.append(End(self.outcome))
-
-    def _on_deadline(self, now: float) -> None:
-        match self.state:
-            case CallState.DETACHED:
-                self._hang_up(self._farewell.outcome, now)
-            case CallState.CLOSING:
-                self._end(self._farewell.outcome)
-            case _:
-                self._deadline = None
+        self._life.hang_up(outcome, now, self._out)
 
     def _take(self) -> list[Effect]:
         out, self._out = self._out, []

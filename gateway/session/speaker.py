@@ -184,6 +184,7 @@ class Speaker:
         for own in own_texts:
             self.say(own.sentence.phrase, out, protected=own.protected)
         self._protected_responses.clear()
+        self.gate.abandon()
         self._downlink.resume()
 
     def hold(self, now: float, out: list[Effect]) -> Held:
