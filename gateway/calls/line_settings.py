@@ -37,6 +37,7 @@ def line_settings(line: Line, agent: Agent) -> LineSettings:
         machines_to=line.machines,
         overflow_to=line.overflow,
         moderation=_moderation(line.moderation),
+        history_turns=agent.history_turns,
     )
 
 

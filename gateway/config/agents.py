@@ -226,6 +226,9 @@ class Agent(Section):
     interim_response: InterimResponse | None = None
     """A sentence that bridges a long wait, made by the service; `type` static_interim_response or llm_interim_response,
     cascades only. Null: only the gateway's own after `call.filler_after_ms`."""
+    history_turns: Annotated[int, Field(ge=2, le=1000)] | None = None
+    """So many turns of the caller stay in the model's memory of the call, with the answers to them; older ones are
+    deleted. Unset: all. Every answer is paid for with the whole history."""
     word_timestamps: bool = True
     """Ask for the place of every word in the audio, so that an interrupted sentence is cut at the right word.
     Azure voices only; left out for others."""

@@ -12,10 +12,11 @@ from gateway.errors import BadMessage
 from gateway.outcome import Outcome, Reason
 from gateway.session.caller_turns import Aside, CallerTurns
 from gateway.session.downlink import CLIP_PREFIX, Downlink
-from gateway.session.effects import Effect, Fields, Note
+from gateway.session.effects import DeleteItem, Effect, Fields, Note
 from gateway.session.events import (
     AudioDelta,
     AudioDone,
+    InputCommitted,
     ItemAdded,
     ModelError,
     ModelEvent,
@@ -67,6 +68,7 @@ class Answers:
             SpeechStarted: self._on_speech_started,
             SpeechStopped: self.caller.on_speech_stopped,
             ResponseCreated: self._on_response_created,
+            InputCommitted: self._on_committed,
             ItemAdded: self._on_item_added,
             ResponseDone: self._on_response_done,
             ModelError: self._on_error,
@@ -195,7 +197,14 @@ class Answers:
             out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
         out.append(Note("response.created", {"response_id": event.response_id}))
 
+    def _on_committed(self, event: InputCommitted, _now: float, out: list[Effect]) -> None:
+        out += [
+            DeleteItem(self._speaker.number("forget"), item_id)
+            for item_id in self._speaker.memory.begin_turn(event.item_id)
+        ]
+
     def _on_item_added(self, event: ItemAdded, now: float, _out: list[Effect]) -> None:
+        self._speaker.memory.add(event.item_id)
         if event.kind != "message":
             self._watchdog.progress(now)
 

@@ -163,7 +163,8 @@ class CallControl:
         out.append(SendDigits(asked.digits))
 
     def _tell_outputs(self, now: float, out: list[Effect]) -> None:
-        outputs, go_on = self.tools.take_outputs(lambda: self._speaker.number("output"), self._speaker.spoke)
+        speaker = self._speaker
+        outputs, go_on = self.tools.take_outputs(lambda: speaker.number("output"), speaker.remember, speaker.spoke)
         out += outputs
         if go_on:
             self._answers.let_answer(now, out)

@@ -62,6 +62,8 @@ class ToolOutput(Struct, frozen=True, gc=False):
     call_id: str
     output: str
     """JSON"""
+    item_id: str = ""
+    """what it is to be called in the model's memory, where that matters"""
 
 
 class TellModel(Struct, frozen=True, gc=False):
@@ -69,6 +71,7 @@ class TellModel(Struct, frozen=True, gc=False):
 
     event_id: str
     text: str
+    item_id: str = ""
 
 
 class DeleteItem(Struct, frozen=True, gc=False):

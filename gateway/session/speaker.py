@@ -22,6 +22,7 @@ from gateway.session.effects import (
     TruncateItem,
 )
 from gateway.session.gate import GateState, ResponseGate
+from gateway.session.memory import Memory
 from gateway.session.settings import CallSettings, Phrase, Sentence
 
 OWN_TEXT_S = 2.0
@@ -48,6 +49,7 @@ class Speaker:
         self.gate = ResponseGate()
         self.language = settings.line.languages[0]
         """the caller's, as far as it is known"""
+        self.memory = Memory(settings.line.history_turns)
         self._numbers = 0
         self._own_texts: list[_OwnText] = []
         self._spoken: dict[str, None] = {}
@@ -73,7 +75,15 @@ class Speaker:
 
     def tell(self, text: str, out: list[Effect]) -> None:
         """Let the model know something; it does not answer by itself."""
-        out.append(TellModel(self.number("tell"), text))
+        event_id = self.number("tell")
+        out.append(TellModel(event_id, text, self.remember(event_id)))
+
+    def remember(self, event_id: str) -> str:
+        """The id of an item of ours in the model's memory; empty where nothing is ever taken out of that."""
+        if not self.memory.trims:
+            return ""
+        self.memory.add(event_id)
+        return event_id
 
     def number(self, kind: str) -> str:
         """A new id for a message of ours."""

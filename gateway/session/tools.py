@@ -198,11 +198,14 @@ class Tools:
         if any(call.response_id == response_id and not call.told for call in self._calls.values()):
             self._over.add(response_id)
 
-    def take_outputs(self, new_id: Callable[[], str], spoke: Callable[[str], bool]) -> tuple[list[ToolOutput], bool]:
+    def take_outputs(
+        self, new_id: Callable[[], str], remember: Callable[[str], str], spoke: Callable[[str], bool]
+    ) -> tuple[list[ToolOutput], bool]:
         """What can be told now, and whether the model is then to be asked to go on.
 
         Args:
             new_id: makes the ids of the messages.
+            remember: says under which id the model remembers the message of an id.
             spoke: whether something was said in a response.
         """
         outputs: list[ToolOutput] = []
@@ -212,7 +215,8 @@ class Tools:
             for call_id, call in calls:
                 if call.output is not None and not call.told:
                     call.told = True
-                    outputs.append(ToolOutput(new_id(), call_id, call.output))
+                    event_id = new_id()
+                    outputs.append(ToolOutput(event_id, call_id, call.output, remember(event_id)))
             if all(call.told for _, call in calls):
                 self._over.discard(response_id)
                 silent = not spoke(response_id)

@@ -292,11 +292,11 @@ def encode(command: ModelCommand) -> bytes:
             message = {"type": "response.cancel"}
             if response_id is not None:
                 message["response_id"] = response_id
-        case ToolOutput(call_id=call_id, output=output):
-            message = _item({"type": "function_call_output", "call_id": call_id, "output": output})
-        case TellModel(text=words):
+        case ToolOutput(call_id=call_id, output=output, item_id=item_id):
+            message = _item({"type": "function_call_output", "call_id": call_id, "output": output}, item_id)
+        case TellModel(text=words, item_id=item_id):
             content = [{"type": "input_text", "text": words}]
-            message = _item({"type": "message", "role": "system", "content": content})
+            message = _item({"type": "message", "role": "system", "content": content}, item_id)
         case DeleteItem(item_id=item_id):
             message = {"type": "conversation.item.delete", "item_id": item_id}
         case TruncateItem(item_id=item_id, audio_end_ms=audio_end_ms):
@@ -310,8 +310,9 @@ def encode_append(payload: bytes) -> bytes:
     return _APPEND_PREFIX + payload + _APPEND_SUFFIX
 
 
-def _item(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "conversation.item.create", "item": item}
+def _item(item: dict[str, Any], item_id: str) -> dict[str, Any]:
+    named = {"id": item_id} if item_id else {}
+    return {"type": "conversation.item.create", "item": named | item}
 
 
 def _create(command: CreateResponse) -> dict[str, Any]:
