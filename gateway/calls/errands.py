@@ -214,7 +214,7 @@ class Errands:
         if not stop and moderation.python is not None:
             stop = await self._judge_by_function(moderation.python, wanted)
         if stop:
-            self._tell(Judged(wanted.side))
+            self._tell(Judged(wanted.side, wanted.item_id))
 
     async def _judge_by_function(self, name: str, wanted: JudgeText) -> bool:
         try:

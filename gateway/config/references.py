@@ -57,18 +57,22 @@ def _unknown(raw: dict[str, Any], section: str, field: str, target: str) -> Iter
 
 def _destinations(raw: dict[str, Any]) -> Iterator[Problem]:
     """Of every line: names that are used but not defined, and numbers that lead back to us."""
-    own = {number for _, number in _texts(_items(raw, "lines"), "numbers")}
+    own = [number for _, number in _texts(_items(raw, "lines"), "numbers") if number != "*"]
     for location, line in _items(raw, "lines"):
         destinations = [(location + rest, item) for rest, item in _items(line, "destinations")]
         known = [name for _, name in _texts(iter(destinations), "name")]
         yield from _twice(_texts(iter(destinations), "name"), "name")
         for where, number in _texts(iter(destinations), "phone_number"):
-            if number in own:
+            if any(number == pattern or _begins(number, pattern) for pattern in own):
                 yield Problem(where, "is a number of one of your lines: the call would come back")
         for where, name in _used_destinations(location, line):
             if name not in known:
                 hint = did_you_mean(name, known) or f"destinations of this line: {', '.join(known) or 'none'}"
                 yield Problem(where, "names no destination of this line", hint)
+
+
+def _begins(number: str, pattern: str) -> bool:
+    return pattern.endswith("*") and number.startswith(pattern[:-1])
 
 
 def _used_destinations(location: Location, line: dict[str, Any]) -> Iterator[tuple[Location, str]]:

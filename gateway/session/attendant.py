@@ -67,7 +67,7 @@ class Attendant:
             self._silence_agent(Side.CALLER, now, out)
             self._answers.caller.refuse_answer(now)
         elif self._moderation.asks and self._moderation.judges_caller():
-            out.append(JudgeText(Side.CALLER, event.text))
+            out.append(JudgeText(Side.CALLER, event.text, event.item_id))
 
     def on_agent_words(self, event: TranscriptDelta | TranscriptDone, now: float, out: list[Effect]) -> None:
         """The agent is about to say something, or has it all."""
@@ -75,11 +75,14 @@ class Attendant:
             if self._moderation.on_agent_text(event.item_id, event.text):
                 self._silence_agent(Side.AGENT, now, out)
         elif self._moderation.asks:
-            out.append(JudgeText(Side.AGENT, event.text))
+            out.append(JudgeText(Side.AGENT, event.text, event.item_id))
 
     def on_judged(self, event: Judged, now: float, out: list[Effect]) -> None:
-        """The operator's service does not want it."""
-        self._silence_agent(event.side, now, out)
+        """The operator's service does not want it; what has been heard to its end can not be taken back."""
+        if event.side is Side.AGENT and not self._speaker.still_says(event.item_id, now):
+            out.append(Note("moderation.too_late", {"side": event.side.value}))
+        else:
+            self._silence_agent(event.side, now, out)
 
     def _silence_agent(self, side: Side, now: float, out: list[Effect]) -> None:
         out.append(Note("moderation.stopped", {"side": side.value}))

@@ -117,6 +117,8 @@ class JudgeText(Struct, frozen=True, gc=False):
 
     side: Side
     text: str
+    item_id: str
+    """whose words they are"""
 
 
 # --- about the call -----------------------------------------------------------------------------------------------

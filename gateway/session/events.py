@@ -107,6 +107,7 @@ class Judged(Struct, frozen=True, gc=False):
     """The operator's service does not want something to be heard."""
 
     side: Side
+    item_id: str
 
 
 HookEvent: TypeAlias = DigitsJudged | Judged

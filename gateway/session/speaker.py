@@ -176,6 +176,10 @@ class Speaker:
     def response_done(self, response_id: str) -> None:
         self._protected_responses.discard(response_id)
 
+    def still_says(self, item_id: str, now: float) -> bool:
+        """Some of the item has not been played yet."""
+        return self._downlink.unheard(item_id, now)
+
     def silent(self, now: float) -> bool:
         """Everything there was has been heard, and of our own sentences none is still to come."""
         return (

@@ -48,6 +48,7 @@ LOGGED = frozenset(
         "transfer.too_many",
         "hook.failed",
         "moderation.stopped",
+        "moderation.too_late",
         "emergency",
         "machine",
         "duration.nearly_up",
