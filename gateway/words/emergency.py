@@ -52,8 +52,11 @@ class _Phrases(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _phrases(languages: tuple[str, ...], extra: tuple[str, ...]) -> _Phrases:
+    who = load(FILE, "who")
     anywhere, alone = (
-        frozenset[str]().union(*(folded(load(FILE, name).get(language, ())) for language in languages))
+        frozenset[str]().union(
+            *(folded(load(FILE, name).get(language, ()), who.get(language, ())) for language in languages)
+        )
         for name in ("anywhere", "alone")
     )
     anywhere |= {fold(phrase) for phrase in extra} - {""}
