@@ -174,6 +174,7 @@ def test_every_built_in_term_is_found(language: str) -> None:
         "Dick van Dyke's analysis of the Essex peacock and the shiitake, Mr. Hancock, was damn good.",
         "Ihr Dickmann aus Fuckau wird Ihnen geschickt, der Schwanzlurch ist eine Amphibie.",
         "La dispute sur la réputation de la saloperie, pardon, du salon est computée.",
+        "Votre train est en retard, Kike a un cono y un gato negro en Slough.",
         "El computador disputa el reputado putativo, y la mierdería está cerrada.",
     ],
 )
