@@ -50,7 +50,7 @@ class _Phrases(NamedTuple):
     """words of the longest of `anywhere`"""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _phrases(languages: tuple[str, ...], extra: tuple[str, ...]) -> _Phrases:
     anywhere, alone = (
         frozenset[str]().union(*(_list(name, language) for language in languages)) for name in ("anywhere", "alone")
