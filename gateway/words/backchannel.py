@@ -14,7 +14,8 @@ NEUTRAL = "*"
 """Hums that mean the same in every language."""
 MAX_CHARS = 80
 """Whoever says more has something to say."""
-_QUESTIONS = re.compile("[?？؟]")
+_QUESTIONS = re.compile("[?\uff1f\u061f]")
+"""Also the full-width and the Arabic one."""
 _LENGTHENED = re.compile(r"([a-zー〜])\1+")
 
 
@@ -32,24 +33,20 @@ def is_backchannel(text: str, languages: Sequence[str]) -> bool:
     if len(text) > MAX_CHARS or _QUESTIONS.search(text):
         return False
     said = _shortened(fold(text))
-    sounds, refusals = _lists(base_languages(languages))
-    return said not in refusals and _made_of(said, sounds)
+    bases = base_languages(languages)
+    return said not in _list("refusals", bases) and _made_of(said, _list("sounds", bases))
 
 
 @lru_cache(maxsize=256)
-def _lists(languages: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    return tuple(  # type: ignore[return-value]  # a generator has no length; there are two names
-        frozenset(
-            _shortened(phrase)
-            for language in (NEUTRAL, *languages)
-            for phrase in folded(load(FILE, name).get(language, ()))
-        )
-        for name in ("sounds", "refusals")
+def _list(name: str, languages: tuple[str, ...]) -> frozenset[str]:
+    lists = load(FILE, name)
+    return frozenset(
+        _shortened(phrase) for language in (NEUTRAL, *languages) for phrase in folded(lists.get(language, ()))
     )
 
 
 def _shortened(folded_text: str) -> str:
-    """ "Hmmm" and "hm", "yeahhh" and "yeah" are the same sound."""
+    """The same for a sound however long: "hmmm" is "hm", "yeahhh" is "yeah"."""
     return _LENGTHENED.sub(r"\1", folded_text)
 
 

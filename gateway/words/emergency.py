@@ -50,12 +50,16 @@ class _Phrases(NamedTuple):
     """words of the longest of `anywhere`"""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _phrases(languages: tuple[str, ...], extra: tuple[str, ...]) -> _Phrases:
     anywhere, alone = (
-        frozenset[str]().union(*(folded(load(FILE, name).get(language, ())) for language in languages))
-        for name in ("anywhere", "alone")
+        frozenset[str]().union(*(_list(name, language) for language in languages)) for name in ("anywhere", "alone")
     )
     anywhere |= {fold(phrase) for phrase in extra} - {""}
     inside = frozenset(phrase for phrase in anywhere if not writes_spaces(phrase[0]))
     return _Phrases(alone, anywhere, inside, max(phrase.count(" ") for phrase in anywhere) + 1)
+
+
+@lru_cache(maxsize=64)
+def _list(name: str, language: str) -> frozenset[str]:
+    return folded(load(FILE, name).get(language, ()), load(FILE, "who").get(language, ()))

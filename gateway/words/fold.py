@@ -14,8 +14,7 @@ _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe
 """The blocks of Combining Diacritical Marks: accents of Latin, Greek and Cyrillic letters. The vowel signs of Indic
 scripts and the voicing marks of kana are in other blocks, and stay."""
 _HEAP = re.compile(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
-"""More marks on one letter than UAX 15 allows (Stream-Safe Text Format): putting them in order takes the square of their
-number."""
+"""More marks on a letter than UAX 15 allows (Stream-Safe Text Format): sorting them is quadratic."""
 _SPACES = re.compile(r"\s+")
 _NO_LETTER = re.compile(r"[^\w ]|_")
 
@@ -24,7 +23,7 @@ def fold(text: str) -> str:
     """Words as they are compared: small letters and single spaces.
 
     NFKC (a full-width letter is a letter), case folded, invisible characters removed, and every other sign a space:
-    "Can't", "can’t" and "CAN-T" are all "can t". Accents are dropped, because speech recognition and operators write
+    "Can't" and "CAN-T" are both "can t". Accents are dropped, because speech recognition and operators write
     them when they like: "ça" is "ca", "schön" is "schon". Letters with a stroke (ł, ø) and letters of other alphabets
     that look alike are what they are. Idempotent.
     """

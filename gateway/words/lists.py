@@ -1,7 +1,7 @@
 """The data files: `{"source": ..., "date": ..., "notes": ..., <name>: {language: [phrase, ...]}}`.
 
-A phrase may be a pattern. "call/send an/the ambulance" stands for all four combinations; an empty alternative leaves the
-word out: "having a/ stroke" is with the "a" and without.
+A phrase may be a pattern. "call/send an/the ambulance" stands for all four combinations; an empty alternative leaves
+the word out: "having a/ stroke" is with the "a" and without. `<who>` stands for each of the file's words for somebody.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from importlib import resources
 
 from gateway.words.fold import fold
 
+WHO = "<who>"
+
 
 @cache
 def load(file: str, name: str) -> dict[str, tuple[str, ...]]:
@@ -22,15 +24,15 @@ def load(file: str, name: str) -> dict[str, tuple[str, ...]]:
     return {language: tuple(patterns) for language, patterns in content[name].items()}
 
 
-def expand(pattern: str) -> Iterable[str]:
+def expand(pattern: str, who: Sequence[str] = ()) -> Iterable[str]:
     """The phrases of a pattern, with single spaces."""
-    for words in itertools.product(*(word.split("/") for word in pattern.split(" "))):
+    for words in itertools.product(*(who if word == WHO else word.split("/") for word in pattern.split(" "))):
         yield " ".join(word for word in words if word)
 
 
-def folded(patterns: Iterable[str]) -> frozenset[str]:
+def folded(patterns: Iterable[str], who: Sequence[str] = ()) -> frozenset[str]:
     """All phrases of the patterns, as they are compared; what has no letter is nothing."""
-    return frozenset(fold(phrase) for pattern in patterns for phrase in expand(pattern)) - {""}
+    return frozenset(fold(phrase) for pattern in patterns for phrase in expand(pattern, who)) - {""}
 
 
 def base_languages(languages: Sequence[str]) -> tuple[str, ...]:
@@ -57,4 +59,4 @@ WITHOUT_SPACES = (
     ("\uac00", "\ud7af"),  # Hangul syllables
     ("\U00020000", "\U0003ffff"),  # Han, further extensions
 )
-"""First and last character of blocks, Unicode 17.0 Blocks.txt."""
+"""First and last character of blocks, after the Unicode Blocks.txt."""

@@ -18,7 +18,7 @@ _LOOKALIKES = str.maketrans("4310$@", "aeiosa")
 _HAS_LETTER = re.compile(r"[^\W\d_]|@")
 """A number is no word in disguise: "10" is not "io"."""
 _CHUNK = re.compile(r"\S+")
-_APOSTROPHES = re.compile("['’ʼ`´]")
+_APOSTROPHES = re.compile("['`\u00b4\u02bc\u2019\uff07]")
 
 # The text as the pattern sees it: words of letters, numbers and marks, " " for a space, "." for any other sign.
 _INSIDE = r"\.{0,3}"
