@@ -18,6 +18,7 @@ from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
 from gateway.bounds import HANDSHAKES_PER_MINUTE, TRANSFERS_PER_MINUTE
 from gateway.calls.briefing import model_target
+from gateway.calls.line_settings import line_settings
 from gateway.calls.models import ModelDesk
 from gateway.calls.offer import OfferParts, Offers
 from gateway.calls.supervisor import CallSupervisor
@@ -39,6 +40,7 @@ from gateway.server.listener import listen
 from gateway.server.probes import make_probe_app
 from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys, own_key
 from gateway.server.sources import Sources
+from gateway.session.attendant import read_lists
 from gateway.session.settings import Phrase
 from gateway.store.memory import MemoryClaims
 from gateway.telemetry.observer import Telemetry
@@ -128,6 +130,8 @@ class Gateway:
             clock,
         )
         phrases = _phrases(config.call.clip_language)
+        for line in config.lines:
+            read_lists(line_settings(line, config.agent(line.agent)))
         for language in {language for agent in config.agents for language in agent.languages}:
             phrases(config.acs.audio_format.audio.rate_hz, language)  # read now, not in the midst of a call
         ticker = Ticker(clock, self.telemetry.ticker_late)

@@ -16,13 +16,20 @@ from gateway.session.duration import Duration, Notice
 from gateway.session.effects import Effect, JudgeText, Note
 from gateway.session.events import InputTranscript, Judged, Side, TranscriptDelta, TranscriptDone
 from gateway.session.moderation import Moderation
-from gateway.session.settings import CallSettings, Phrase, Sentence
+from gateway.session.settings import CallSettings, LineSettings, Phrase, Sentence
 from gateway.session.silence import CallerSilence, Prompt
 from gateway.session.speaker import Speaker
 from gateway.session.turns import Turn
 from gateway.words import mentions_emergency
 
 SaySentence = Callable[[Sentence, Outcome, float, list[Effect]], None]
+
+
+def read_lists(line: LineSettings) -> None:
+    """Make ready what a line's words are looked for with: a tenth of a second, once, and not in the midst of a call."""
+    Moderation(line.moderation, line.languages)
+    if line.emergency is not None:
+        mentions_emergency("", line.languages, line.emergency.phrases)
 
 
 class Attendant:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from gateway.session.settings import ModerationSettings
 from gateway.words import TermList, builtin_terms
 
+MAX_CHARACTERS = 8192
+"""Of an item's text that are kept; what came before has been looked at."""
 MAX_ITEMS = 16
 """Items whose text is remembered while it grows; a model speaks one after the other."""
 
@@ -41,7 +43,7 @@ class Moderation:
         """More of what the agent is about to say. True: it must not be heard."""
         if self._terms is None:
             return False
-        text = self._texts.get(item_id, "") + delta
+        text = (self._texts.get(item_id, "") + delta)[-MAX_CHARACTERS:]
         self._texts[item_id] = text
         if len(self._texts) > MAX_ITEMS:
             del self._texts[next(iter(self._texts))]
