@@ -411,7 +411,7 @@ def test_the_longest_call_ends_with_a_goodbye(run_call: Run, setup_type: Any, pr
     ("address", "ending"),
     [({"phone_number": "+15555550199"}, "transferred"), ({"acs_user": "8:acs:0000-1111_2222"}, "redirected")],
 )
-def test_after_hours_callers_go_to_a_person(
+def test_after_hours_callers_go_to_a_person(  # noqa: PLR0913 - fixtures and parameters
     started: Any,
     on_virtual_time: Any,
     setup_type: Any,
