@@ -16,7 +16,8 @@ import structlog
 
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
-from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
+from gateway.calls.closed_lines import ClosedLines
+from gateway.calls.conversation import CallNames, CallParts, Conversation, MediaDeadlines
 from gateway.calls.errands import ErrandParts
 from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
@@ -55,6 +56,7 @@ class OfferParts:
     models: ModelDesk
     tickets: TicketKeys
     claims: MemoryClaims
+    closed: ClosedLines
     supervisor: CallSupervisor
     ticker: Ticker
     observer: OfferObserver
@@ -122,7 +124,7 @@ class Offers:
         if age_s > self._deadlines.event_stale_s:
             return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
         at = datetime.fromtimestamp(call.event_time, UTC)
-        found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at)
+        found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at, parts.closed)
         line = found.line
         if line is None or found.refusal is not None:
             return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
@@ -197,6 +199,7 @@ class Offers:
         conversation = Conversation(
             CallParts(
                 call_id=offer.call_id,
+                names=CallNames(offer.line.name, offer.agent.config.name, deployment.name),
                 session=CallSession(settings),
                 model=ready.leg,
                 acs=offer.acs,
