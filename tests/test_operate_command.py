@@ -41,7 +41,7 @@ class Process:
     def operate(self, *arguments: str) -> int:
         return main(["operate", *arguments, "--url", self.url, "--key-file", str(self.folder / "operator.key")])
 
-    def write(self, change: Callable[[dict[str, Any]], None]) -> str:
+    def write(self, change: Callable[[dict[str, Any]], object]) -> str:
         """Change the configuration file; what it was before."""
         file = self.folder / "gateway.yaml"
         before = file.read_text()
