@@ -63,6 +63,7 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     server = config.server
     yield f"reached at  {server.public_url}, listens on {server.host}:{server.port}"
     yield f"operators   {server.metrics_host}:{server.metrics_port}"
+    yield f"checksum    {config.checksum}"
     yield f"events      {' or '.join(_proofs(config.event_grid))}"
     for acs in config.acs.resources:
         yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
@@ -86,6 +87,8 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         yield "note        acs.media_token is log_only: a media socket is let in by its ticket alone"
     if server.ticket_key_file is None:
         yield "note        no ticket_key_file: calls in progress can not come back after a restart"
+    if server.operator_key_file is None:
+        yield "note        no operator_key_file: gateway operate can do nothing here"
     if server.trace is not None and server.trace.include_transcripts:
         yield f"note        words that are spoken are written to {server.trace.directory}"
 

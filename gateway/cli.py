@@ -71,6 +71,21 @@ COMMANDS = (
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(
+        "operate",
+        "gateway.operate",
+        "command a gateway that runs: calls, lines, hang-up, reload",
+        "Lists live calls and lines, closes a line for new calls and opens it again, hangs up one call, or lets the "
+        "gateway read its configuration again for new calls. Talks to the operator's listener, with the secret of "
+        "server.operator_key_file. Exit code 0 if it was done, 78 for a configuration that can not be used, else 1.",
+        """\
+  gateway operate calls --key-file operator.key             who is being talked to, by which agent
+  gateway operate close support --key-file operator.key     no new calls on this line; live ones go on
+  gateway operate open support --key-file operator.key
+  gateway operate hang-up CALL_ID --key-file operator.key
+  gateway operate reload --key-file operator.key            as SIGHUP does, and says what is wrong
+  kubectl port-forward pod/gateway-0 9464                   before it, where the gateway is elsewhere""",
+    ),
+    Command(
         "simulate phone",
         "gateway.simulator.phone.command",
         "the phone network: events, calls, media, callbacks",

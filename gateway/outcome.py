@@ -29,12 +29,14 @@ class Reason(StrEnum):
     CALLER_SILENT = "caller_silent"
     MAX_DURATION = "max_duration"
     MACHINE = "machine"
+    OPERATOR_KILL = "operator_kill"
     CALLER_GONE_BEFORE_ANSWER = "caller_gone_before_answer"
     DUPLICATE = "duplicate"
     STALE_EVENT = "stale_event"
     LOST_RACE = "lost_race"
     NO_LINE = "no_line"
     AFTER_HOURS = "after_hours"
+    LINE_CLOSED = "line_closed"
     REJECTED_CALLER = "rejected_caller_limit"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_STALLED = "model_stalled"
@@ -55,12 +57,14 @@ _RESULT_OF = {
     Reason.CALLER_SILENT: Result.COMPLETED,
     Reason.MAX_DURATION: Result.COMPLETED,
     Reason.MACHINE: Result.COMPLETED,
+    Reason.OPERATOR_KILL: Result.COMPLETED,
     Reason.CALLER_GONE_BEFORE_ANSWER: Result.IGNORED,
     Reason.DUPLICATE: Result.IGNORED,
     Reason.STALE_EVENT: Result.IGNORED,
     Reason.LOST_RACE: Result.IGNORED,
     Reason.NO_LINE: Result.REFUSED,
     Reason.AFTER_HOURS: Result.REFUSED,
+    Reason.LINE_CLOSED: Result.REFUSED,
     Reason.REJECTED_CALLER: Result.REFUSED,
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
+from gateway.config import load
 
 EXAMPLE = Path(__file__).parent.parent / "deploy" / "examples" / "azure-entra.yaml"
 LINE = """
@@ -34,6 +35,8 @@ def test_a_configuration_is_summed_up(config: str, capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert "proved by a token of tenant 22222222-2222-2222-2222-222222222222 for api://voice-gateway" in said
     assert "munich: +4989*, answered by support" in said
+    assert f"checksum    {load(Path(config)).checksum}" in said
+    assert "no operator_key_file: gateway operate can do nothing here" in said
     assert "open mon 08:00-18:00, Europe/Berlin" in said
 
 

@@ -11,6 +11,9 @@ from gateway.auth.errors import Fault, Refused
 from gateway.auth.keys import KeySet
 from gateway.auth.tokens import Claims, TokenRules, judge, read_bearer
 
+ID_DIGITS = 8
+"""Of the hash of a secret that nobody guesses: enough to tell keys apart, and nothing to find one by."""
+
 
 class TokenVerifier:
     """Tokens of one authority, for one purpose."""
@@ -46,8 +49,11 @@ class SecretVerifier:
         self.header = header
         self._secrets = secrets
 
-    def verify(self, values: Sequence[str]) -> None:
+    def verify(self, values: Sequence[str]) -> str:
         """Takes the same time whether the first, the second or no secret matches, and whatever their length.
+
+        Returns:
+            The id of the secret that was sent, for logs: the first 8 hex digits of its SHA-256.
 
         Raises:
             Refused: none of the secrets was sent.
@@ -60,3 +66,4 @@ class SecretVerifier:
         matches = [hmac.compare_digest(sent, hashlib.sha256(secret).digest()) for secret in self._secrets.current()]
         if not any(matches):
             raise Refused(Fault.SECRET)
+        return sent.hex()[:ID_DIGITS]

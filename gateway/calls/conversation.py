@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.bounds import MAX_ATTACHES
 from gateway.calls.errands import ErrandParts, Errands
-from gateway.calls.live import Attach, PhoneSocket
+from gateway.calls.live import Attach, CallNames, PhoneSocket
 from gateway.calls.observer import CallObserver
 from gateway.calls.pump import Pump
 from gateway.calls.ticker import Ticker
@@ -24,6 +24,7 @@ from gateway.outcome import Outcome, Reason
 from gateway.session.effects import Fields, Note
 from gateway.session.events import CallEnded, DigitsJudged, HookEvent, Judged, PhoneEvent
 from gateway.session.session import CallSession
+from gateway.session.state import CallState
 
 CLOSE_S = 2.0
 HANG_UP_TRIES = 3
@@ -45,6 +46,7 @@ class CallParts:
     """What a call is put together from."""
 
     call_id: str
+    names: CallNames
     session: CallSession
     model: ModelLeg
     acs: CallAutomation
@@ -62,6 +64,8 @@ class Conversation:
 
     def __init__(self, parts: CallParts) -> None:
         self.call_id = parts.call_id
+        self.names = parts.names
+        self.began_at = parts.clock()
         self._parts = parts
         self._session = parts.session
         self._errands = Errands(parts.errands, lambda: self._connection_id, self.on_event, self._tell_story)
@@ -145,6 +149,10 @@ class Conversation:
         return self._answered.done() or self._pump.media_open.is_set()
 
     @property
+    def state(self) -> CallState:
+        return self._session.state
+
+    @property
     def over(self) -> bool:
         """Whether it has ended: nobody would speak to a caller who is answered now."""
         return self._pump.ended.is_set()
@@ -210,6 +218,13 @@ class Conversation:
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
         self._pump.tell(self._session.hang_up(outcome, self._parts.clock()))
+
+    def say_goodbye(self, outcome: Outcome) -> None:
+        """End with a sentence, where one can be heard; where none can, hang up now."""
+        if self.state is CallState.BRIDGED:
+            self._pump.tell(self._session.say_goodbye(outcome, self._parts.clock()))
+        else:
+            self.end(outcome)
 
     # --- hanging up -----------------------------------------------------------------------------------------------
 

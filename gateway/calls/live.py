@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
 
@@ -10,6 +11,7 @@ from aiohttp.web import WebSocketResponse
 
 from gateway.outcome import Outcome
 from gateway.session.events import HookEvent, PhoneEvent
+from gateway.session.state import CallState
 
 PhoneSocket: TypeAlias = WebSocketResponse[bool]
 
@@ -23,10 +25,25 @@ class Attach(Enum):
     OVER = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class CallNames:
+    """Names of the configuration that a call began with."""
+
+    line: str
+    agent: str
+    deployment: str
+
+
 class LiveCall(Protocol):
     """A conversation with an agent, or a caller on the way to a person."""
 
     call_id: str
+    names: CallNames
+    began_at: float
+
+    @property
+    def state(self) -> CallState:
+        """Where it is in its life."""
 
     async def run(self) -> None:
         """Live until the outcome. Called once, by the supervisor."""
@@ -48,6 +65,9 @@ class LiveCall(Protocol):
 
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
+
+    def say_goodbye(self, outcome: Outcome) -> None:
+        """End with a sentence, where one can be heard; where none can, hang up now."""
 
     @property
     def had_media(self) -> bool:

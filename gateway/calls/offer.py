@@ -16,8 +16,10 @@ import structlog
 
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
+from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
 from gateway.calls.errands import ErrandParts, transfer_target
+from gateway.calls.live import CallNames
 from gateway.calls.models import ModelDesk
 from gateway.calls.observer import OfferObserver
 from gateway.calls.overflow import OverflowCall, OverflowParts
@@ -57,6 +59,7 @@ class OfferParts:
     models: ModelDesk
     tickets: TicketKeys
     claims: MemoryClaims
+    closed: ClosedLines
     supervisor: CallSupervisor
     ticker: Ticker
     observer: OfferObserver
@@ -124,7 +127,7 @@ class Offers:
         if age_s > self._deadlines.event_stale_s:
             return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
         at = datetime.fromtimestamp(call.event_time, UTC)
-        found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at)
+        found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at, parts.closed)
         line = found.line
         if line is None or found.refusal is Reason.REJECTED_CALLER:
             return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
@@ -201,6 +204,7 @@ class Offers:
         conversation = Conversation(
             CallParts(
                 call_id=offer.call_id,
+                names=CallNames(offer.line.name, offer.agent.config.name, deployment.name),
                 session=CallSession(settings),
                 model=ready.leg,
                 acs=offer.acs,
@@ -246,6 +250,8 @@ class Offers:
         urls = AnswerUrls(self._urls(offer, deployment).callbacks, None)
         parts = OverflowParts(
             call_id=offer.call_id,
+            names=CallNames(offer.line.name, offer.agent.config.name, ""),
+            began_at=self._parts.clock(),
             line=offer.line,
             destination=destination,
             why=why,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.calls.errands import header_text, transfer_target
-from gateway.calls.live import Attach, PhoneSocket
+from gateway.calls.live import Attach, CallNames, PhoneSocket
 from gateway.clients.call_automation import CallAutomation
 from gateway.config import Line
 from gateway.config.handover import Destination
@@ -30,6 +30,7 @@ from gateway.session.events import (
 )
 from gateway.session.handover import NEWS_AGAIN_S, NEWS_S
 from gateway.session.settings import Phrase
+from gateway.session.state import CallState
 
 log = structlog.get_logger()
 
@@ -50,6 +51,9 @@ class OverflowParts:
     """One caller and where they are to go."""
 
     call_id: str
+    names: CallNames
+    """without a deployment: no model is asked"""
+    began_at: float
     line: Line
     destination: Destination
     why: Outcome
@@ -65,6 +69,8 @@ class OverflowCall:
 
     def __init__(self, parts: OverflowParts) -> None:
         self.call_id = parts.call_id
+        self.names = parts.names
+        self.began_at = parts.began_at
         self._parts = parts
         self._bound: str | None = None
         self._connected = asyncio.Event()
@@ -153,6 +159,11 @@ class OverflowCall:
         except GatewayError:
             log.warning("overflow.hang_up_failed")
 
+    @property
+    def state(self) -> CallState:
+        """Connecting while it rings somewhere, for all that an agent is concerned."""
+        return CallState.ENDED if self._ended.is_set() else CallState.CONNECTING
+
     # --- told from outside: what any live call is told ------------------------------------------------------------
 
     def answered(self, call_connection_id: str) -> None:
@@ -187,6 +198,10 @@ class OverflowCall:
 
     def on_media_failed(self, details: str) -> None:
         """No media was asked for."""
+
+    def say_goodbye(self, outcome: Outcome) -> None:
+        """There is nobody to say it."""
+        self.end(outcome)
 
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""

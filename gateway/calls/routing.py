@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,7 +24,9 @@ class Route:
     """one line for people; holds no number of a caller"""
 
 
-def route(lines: Iterable[Line], called: str | None, caller: str | None, at: datetime) -> Route:
+def route(
+    lines: Iterable[Line], called: str | None, caller: str | None, at: datetime, closed: Container[str] = frozenset()
+) -> Route:
     """Find the line of a call.
 
     Args:
@@ -32,6 +34,7 @@ def route(lines: Iterable[Line], called: str | None, caller: str | None, at: dat
         called: E.164; None where the called party is not a phone number.
         caller: the same; None for one who withholds it.
         at: when the phone rings, with a time zone.
+        closed: names of the lines that an operator has closed.
     """
     line, why = _line_of(lines, called)
     if line is None:
@@ -40,6 +43,8 @@ def route(lines: Iterable[Line], called: str | None, caller: str | None, at: dat
         return Route(line, Reason.REJECTED_CALLER, f"{why}; the caller is blocked there")
     if line.allow_callers and not _matches(line.allow_callers, caller):
         return Route(line, Reason.REJECTED_CALLER, f"{why}; the caller is not among those it allows")
+    if line.name in closed:
+        return Route(line, Reason.LINE_CLOSED, f"{why}; an operator has closed it")
     if line.hours is not None and not is_open(line.hours, at):
         return Route(line, Reason.AFTER_HOURS, f"{why}; it is closed at {_local(line.hours, at)}")
     return Route(line, None, why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -22,6 +22,10 @@ class CallSupervisor:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        """The oldest first."""
+        return iter([call for call, _ in self._calls.values()])
 
     def start(self, call: LiveCall) -> None:
         self._calls[call.call_id] = (call, asyncio.create_task(self._run(call), name=f"call {call.call_id}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -56,13 +57,18 @@ class ServerConfig(Section):
     metrics_host: str = "0.0.0.0"  # noqa: S104 - as above
     """Address of the operator's listener."""
     metrics_port: Port = 9464
-    """Port of /metrics, /startupz, /livez and /readyz; separate, so that it is never published by mistake. 0 takes a
-    free one. 9464 is the port OpenTelemetry's Prometheus exporter made customary."""
+    """Port of /metrics, /startupz, /livez, /readyz and /operate; separate, so that it is never published by mistake.
+    0 takes a free one. 9464 is the port OpenTelemetry's Prometheus exporter made customary."""
     ticket_key_file: ConfigPath | None = None
     """File with at least 32 bytes that sign the addresses of a call. Without it a random key is made at every start:
     calls in progress can then not come back after a restart, and several replicas do not know each other's calls."""
     previous_ticket_key_file: ConfigPath | None = None
     """The key before, while it is being changed: calls that began under it go on. Take it away after an hour."""
+    operator_key_file: ConfigPath | None = None
+    """File with the secret, at least 32 random characters, that operators' commands must bring (`gateway operate`).
+    Read again when it changes. Without it no commands are taken."""
+    previous_operator_key_file: ConfigPath | None = None
+    """The secret before, while it is being changed: both are taken."""
     trusted_proxies: Annotated[int, Field(ge=0, le=8)] = 0
     """How many proxies stand before the gateway and append to X-Forwarded-For. Only with one or more can sources be
     told apart, and one that brings bad credentials again and again be held off by its address."""
@@ -77,7 +83,15 @@ class ServerConfig(Section):
             raise ValueError("port and metrics_port must differ")
         if self.previous_ticket_key_file is not None and self.ticket_key_file is None:
             raise ValueError("previous_ticket_key_file needs ticket_key_file")
+        if self.previous_operator_key_file is not None and self.operator_key_file is None:
+            raise ValueError("previous_operator_key_file needs operator_key_file")
         return self
+
+    @property
+    def operator_key_files(self) -> tuple[Path, ...]:
+        """None, one, or two while the secret is being changed."""
+        files = (self.operator_key_file, self.previous_operator_key_file)
+        return tuple(file for file in files if file is not None)
 
     @property
     def media_url(self) -> str:

@@ -105,6 +105,8 @@ def check_key_files(config: GatewayConfig) -> None:
     checks: list[tuple[Location, Path | None, Callable[[Path], object]]] = [
         (("server", "ticket_key_file"), config.server.ticket_key_file, read_ticket_key),
         (("server", "previous_ticket_key_file"), config.server.previous_ticket_key_file, read_ticket_key),
+        (("server", "operator_key_file"), config.server.operator_key_file, read_shared_secret),
+        (("server", "previous_operator_key_file"), config.server.previous_operator_key_file, read_shared_secret),
         *(
             (("event_grid", "secret", "key_files", i), file, read_shared_secret)
             for i, file in enumerate(config.event_grid.secret.key_files if config.event_grid.secret else ())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field
@@ -11,6 +14,8 @@ from gateway.config.doors import EventGridConfig
 from gateway.config.fields import Section
 from gateway.config.lines import Line
 from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
+
+CHECKSUM_DIGITS = 12
 
 NamedT = TypeVar("NamedT", VoiceLiveResource, Deployment, Agent)
 
@@ -42,6 +47,15 @@ class GatewayConfig(Section):
     """How a conversation behaves."""
     deadlines: Deadlines = Deadlines()
     """How long steps may take."""
+
+    @cached_property
+    def checksum(self) -> str:
+        """Of what the file means: equal for equal meanings, whatever comments, order of fields or defaults written out.
+
+        The first 12 hex digits of a SHA-256; what instructions' files hold is in it, what key files hold is not.
+        """
+        meaning = json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()
+        return hashlib.sha256(meaning).hexdigest()[:CHECKSUM_DIGITS]
 
     def resource(self, name: str) -> VoiceLiveResource:
         """Raises KeyError for a name that is not configured, as the next two do."""

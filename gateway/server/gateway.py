@@ -18,6 +18,7 @@ from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
 from gateway.bounds import HANDSHAKES_PER_MINUTE, TRANSFERS_PER_MINUTE
 from gateway.calls.briefing import model_target
+from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.line_settings import line_settings
 from gateway.calls.models import ModelDesk
 from gateway.calls.offer import OfferParts, Offers
@@ -35,10 +36,12 @@ from gateway.rate import Rate
 from gateway.server.app import make_public_app
 from gateway.server.doorkeeper import Doorkeeper
 from gateway.server.guard import Guard
-from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS, SUPERVISOR, TELEMETRY, WALL_CLOCK
+from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, LIVE, SUBSCRIPTIONS, SUPERVISOR, TELEMETRY, WALL_CLOCK
 from gateway.server.listener import listen
+from gateway.server.live import LiveConfiguration
+from gateway.server.operate import Operation, OperatorDoor, add_operate_routes
 from gateway.server.probes import make_probe_app
-from gateway.server.proofs import make_key_sets, make_proofs, make_ticket_keys, own_key
+from gateway.server.proofs import make_key_sets, make_operator_secret, make_proofs, make_ticket_keys, own_key
 from gateway.server.sources import Sources
 from gateway.session.attendant import read_lists
 from gateway.session.settings import Phrase
@@ -63,8 +66,19 @@ class Gateway:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        reread: Callable[[], GatewayConfig] | None = None,
     ) -> None:
+        """Not listening yet.
+
+        Args:
+            config: what to begin with.
+            clock: seconds, monotonic.
+            wall_clock: seconds since the epoch.
+            reread: reads and checks the configuration again, in a thread, raising ConfigError; without it a reload
+                finds the same as before.
+        """
         self._config = config
+        self._reread = reread or (lambda: config)
         self._clock = clock
         self._wall_clock = wall_clock
         self._stack = AsyncExitStack()
@@ -75,6 +89,9 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
         self.supervisor = CallSupervisor(self.telemetry.call_broken)
+        self._closed = ClosedLines()
+        self.live: LiveConfiguration
+        """after `start`"""
         self.public_port = 0
         self.metrics_port = 0
 
@@ -130,43 +147,56 @@ class Gateway:
             clock,
         )
         phrases = _phrases(config.call.clip_language)
-        for line in config.lines:
-            read_lists(line_settings(line, config.agent(line.agent)))
-        for language in {language for agent in config.agents for language in agent.languages}:
-            phrases(config.acs.audio_format.audio.rate_hz, language)  # read now, not in the midst of a call
         ticker = Ticker(clock, self.telemetry.ticker_late)
-        parts = OfferParts(
-            config=config,
-            acs=_call_automation(config, credentials, acs_http),
-            models=ModelDesk(config, _targets(config, credentials), model_http, self.telemetry, clock),
-            tickets=tickets,
-            claims=MemoryClaims(clock),
-            supervisor=self.supervisor,
-            ticker=ticker,
-            observer=self.telemetry,
-            phrases=phrases,
-            hooks=Hooks(hook_http),
-            transfers=Rate(TRANSFERS_PER_MINUTE, clock),
-            name_of=Pseudonyms(key).of,
-            clock=clock,
-            wall_clock=self._wall_clock,
-        )
+        claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
+        name_of = Pseudonyms(key).of
+
+        def make_offers(wanted: GatewayConfig) -> Offers:
+            """What a configuration decides is made for it; what calls share is not."""
+            _read_ahead(wanted, phrases)
+            return Offers(
+                OfferParts(
+                    config=wanted,
+                    acs=_call_automation(wanted, credentials, acs_http),
+                    models=ModelDesk(wanted, _targets(wanted, credentials), model_http, self.telemetry, clock),
+                    tickets=tickets,
+                    claims=claims,
+                    closed=self._closed,
+                    supervisor=self.supervisor,
+                    ticker=ticker,
+                    observer=self.telemetry,
+                    phrases=phrases,
+                    hooks=hooks,
+                    transfers=transfers,
+                    name_of=name_of,
+                    clock=clock,
+                    wall_clock=self._wall_clock,
+                )
+            )
+
+        self.live = LiveConfiguration(config, make_offers, self._reread, self._closed, self.telemetry)
         app = make_public_app(self.telemetry, strangers, clock, access_log=server.log.access)
-        self._fill(app, Offers(parts), guard, phrases(PLAYER_RATE_HZ, config.call.clip_language))
+        self._fill(app, guard, phrases(PLAYER_RATE_HZ, config.call.clip_language))
         self._run_beside("ticker", ticker.run())
         self._run_beside("telemetry", self.telemetry.run())
         self._run_beside("doorkeeper", strangers.run())
         for keys in key_sets.all:
             self._run_beside(f"keys {keys.name}", keys.run())
         probes = make_probe_app(self.registry, is_live=lambda: not self.broken, is_ready=lambda: self.ready)
+        door = OperatorDoor(make_operator_secret(config, clock), friends, self.telemetry, clock)
+        add_operate_routes(probes, self._operation(door))
         self.metrics_port = await listen(probes, server.metrics_host, server.metrics_port, friends, self._stack)
         self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
         self._keys_ready = tuple(keys.ready for keys in key_sets.all)
         self._listening = True
 
-    def _fill(self, app: web.Application, offers: Offers, guard: Guard, phrases: Mapping[Phrase, Int16Array]) -> None:
+    def _operation(self, door: OperatorDoor) -> Operation:
+        """What operators' commands work on."""
+        return Operation(door, self.live, self.supervisor, self._closed, self.telemetry, self._clock, self._wall_clock)
+
+    def _fill(self, app: web.Application, guard: Guard, phrases: Mapping[Phrase, Int16Array]) -> None:
         """What the request handlers need."""
-        app[OFFERS] = offers
+        app[LIVE] = self.live
         app[GUARD] = guard
         app[SUPERVISOR] = self.supervisor
         app[TELEMETRY] = self.telemetry
@@ -215,6 +245,14 @@ def _phrases(default: str) -> Callable[[int, str], Mapping[Phrase, Int16Array]]:
         return {phrase: clips[phrase] for phrase in Phrase}
 
     return at
+
+
+def _read_ahead(config: GatewayConfig, phrases: Callable[[int, str], Mapping[Phrase, Int16Array]]) -> None:
+    """Read now what would hold calls up in their midst."""
+    for line in config.lines:
+        read_lists(line_settings(line, config.agent(line.agent)))
+    for language in {language for agent in config.agents for language in agent.languages}:
+        phrases(config.acs.audio_format.audio.rate_hz, language)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -45,6 +45,23 @@ class Proofs:
     wall_clock: Callable[[], float]
 
 
+class RefusalLog:
+    """A line now and then, which says how many more there would have been."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._next = 0.0
+        self._left_out = 0
+
+    def __call__(self, event: str, door: Door, cause: str) -> None:
+        now = self._clock()
+        if now < self._next:
+            self._left_out += 1
+            return
+        log.warning(event, door=door.value, cause=cause, more_since_last=self._left_out)
+        self._next, self._left_out = now + LOG_EVERY_S, 0
+
+
 class Guard:
     """Lets requests in. Its methods raise the answer for those that may not."""
 
@@ -60,9 +77,7 @@ class Guard:
         self._telemetry = telemetry
         self._doorkeeper = doorkeeper
         self._sources = sources
-        self._clock = clock
-        self._next_log = 0.0
-        self._not_logged = 0
+        self._log = RefusalLog(clock)
 
     # --- doors ----------------------------------------------------------------------------------------------------
 
@@ -172,11 +187,3 @@ class Guard:
     def _undecided(self, door: Door, error: Undecided) -> None:
         self._telemetry.refused(door, "undecided")
         self._log("auth.undecided", door, str(error))
-
-    def _log(self, event: str, door: Door, cause: str) -> None:
-        now = self._clock()
-        if now < self._next_log:
-            self._not_logged += 1
-            return
-        log.warning(event, door=door.value, cause=cause, more_since_last=self._not_logged)
-        self._next_log, self._not_logged = now + LOG_EVERY_S, 0

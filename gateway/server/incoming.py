@@ -16,7 +16,7 @@ from gateway.calls.offer import Offers, Undecided
 from gateway.errors import BadMessage
 from gateway.outcome import Outcome
 from gateway.server.bodies import check_declared_size, check_json, read_body
-from gateway.server.keys import GUARD, HANDSHAKES, OFFERS, SUBSCRIPTIONS, TELEMETRY
+from gateway.server.keys import GUARD, HANDSHAKES, LIVE, SUBSCRIPTIONS, TELEMETRY
 from gateway.server.problems import bare_problem, problem
 from gateway.telemetry.observer import Telemetry
 from gateway.wire import event_grid
@@ -64,7 +64,8 @@ async def receive_events(request: web.Request) -> web.Response:
                 telemetry.event("bad_item")
             case _:
                 pass
-    decided = await asyncio.gather(*(_offer(request.app[OFFERS], telemetry, call) for call in calls))
+    offers = request.app[LIVE].current.offers
+    decided = await asyncio.gather(*(_offer(offers, telemetry, call) for call in calls))
     return web.Response() if all(decided) else bare_problem(500)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from gateway.calls.offer import Offers
 from gateway.calls.supervisor import CallSupervisor
 from gateway.rate import Rate
 from gateway.server.guard import Guard
+from gateway.server.live import LiveConfiguration
 from gateway.telemetry.observer import Telemetry
 
-OFFERS = web.AppKey("offers", Offers)
+LIVE = web.AppKey("live", LiveConfiguration)
+"""what new calls begin with"""
 SUPERVISOR = web.AppKey("supervisor", CallSupervisor)
 GUARD = web.AppKey("guard", Guard)
 TELEMETRY = web.AppKey("telemetry", Telemetry)

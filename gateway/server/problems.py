@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -54,6 +54,14 @@ def problem(
     return kind(text=text, content_type=CONTENT_TYPE, headers=every)
 
 
+def problem_with_errors(
+    kind: type[web.HTTPConflict | web.HTTPUnprocessableEntity], slug: str, title: str, errors: Sequence[str]
+) -> web.HTTPException:
+    """The same with all that is wrong, one sentence each; for those alone who have proved who they are."""
+    text = _document(kind.status_code, slug, title, errors)
+    return kind(text=text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+
+
 def bare_problem(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error answer as a response, for a status alone."""
     every = {"Cache-Control": "no-store", **(headers or {})}
@@ -88,8 +96,8 @@ def make_problems_middleware(on_bug: Callable[[], None]) -> Middleware:
     return problems
 
 
-def _document(status: int, slug: str, title: str) -> str:
-    """At most some 200 bytes: nothing in it depends on the input."""
+def _document(status: int, slug: str, title: str, errors: Sequence[str] = ()) -> str:
+    """At most some 200 bytes without `errors`: nothing in it depends on the input."""
     name = HTTPStatus(status).phrase
     return json.dumps(
         {
@@ -97,5 +105,6 @@ def _document(status: int, slug: str, title: str) -> str:
             "title": title or _TITLES.get(status, f"{name}."),
             "status": status,
             "instance": uuid.uuid4().hex,
+            **({"errors": list(errors)} if errors else {}),
         }
     )

@@ -86,6 +86,12 @@ def make_proofs(
     )
 
 
+def make_operator_secret(config: GatewayConfig, clock: Callable[[], float]) -> SecretVerifier | None:
+    """None where no commands are taken. Raises ValueError for a secret that can not be read."""
+    files = config.server.operator_key_files
+    return SecretVerifier("Authorization", SecretFiles(files, clock)) if files else None
+
+
 def own_key(config: GatewayConfig) -> bytes:
     """What this gateway signs tickets with, and what other keys of its own are made from.
 

@@ -6,14 +6,18 @@ import argparse
 import asyncio
 import gc
 import signal
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from gateway.config import load
+from gateway.config import GatewayConfig, load
 from gateway.config.secrets import check_key_files
 from gateway.server.gateway import Gateway
+from gateway.server.live import LiveConfiguration
 from gateway.telemetry.logs import configure_logs
+
+log = structlog.get_logger()
 
 GC_THRESHOLD = 20_000
 """The media path makes next to no cyclic garbage; what hurts is a full collection caused by call set-up."""
@@ -29,15 +33,25 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: the configuration is wrong; its text lists every error.
     """
-    config = load(args.config)
-    check_key_files(config)
+    config = read_configuration(args.config)
     configure_logs(config.server.log)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 50, 50)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(Gateway(config)))
+        runner.run(_serve(Gateway(config, reread=partial(read_configuration, args.config))))
     return 0
+
+
+def read_configuration(file: Path) -> GatewayConfig:
+    """Read and check a configuration with its key files.
+
+    Raises:
+        ConfigError: the configuration is wrong; its text lists every error.
+    """
+    config = load(file)
+    check_key_files(config)
+    return config
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -48,15 +62,28 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
+async def _reload_at(signalled: asyncio.Event, live: LiveConfiguration) -> None:
+    """Read the configuration again whenever it is signalled, until cancelled."""
+    while True:
+        await signalled.wait()
+        signalled.clear()
+        try:
+            await live.reload("SIGHUP")
+        except Exception:  # the edge of one reload: it fails, calls and later reloads go on
+            log.exception("config.reload_broken")
+
+
 async def _serve(gateway: Gateway) -> None:
-    log = structlog.get_logger()
-    stop = asyncio.Event()
+    stop, hang_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
     await gateway.start()
+    reloading = asyncio.create_task(_reload_at(hang_up, gateway.live), name="reload at SIGHUP")
     log.info("gateway.ready", public_port=gateway.public_port, metrics_port=gateway.metrics_port)
     await stop.wait()
+    reloading.cancel()
     log.info("gateway.stopping", live_calls=len(gateway.supervisor))
     await gateway.stop()
     log.info("gateway.stopped")

@@ -198,9 +198,9 @@ class CallSession:
         return self._take()
 
     def say_goodbye(self, outcome: Outcome, now: float) -> list[Effect]:
-        """Apologise, then end the call after the last word."""
+        """Apologise, then end the call after the last word, whatever was going on."""
         if not self._life.ending:
-            self._give_up(outcome, now)
+            self._end_with(Sentence(Phrase.APOLOGY), outcome, now, self._out)
         return self._take()
 
     # --- the machines ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from gateway.telemetry.metrics import GatewayMetrics
 PAGE = Path("docs/METRICS.md")
 
 DEPLOYMENT = "(each deployment of the configuration)"
-_OWN_PER_INSTALLATION = ("version", "python")
+_OWN_PER_INSTALLATION = ("version", "python", "checksum")
 _INTRODUCTION = """\
 # Metrics
 

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 
 from gateway.telemetry.labels import OTHER, UNKNOWN
@@ -30,6 +30,8 @@ class ClosedCounter:
     def __init__(self, counter: Counter, labels: Labels, *, only: Sequence[tuple[str, ...]] | None = None) -> None:
         """`only`: the combinations that can occur, where that is not every one."""
         rows = itertools.product(*labels.values()) if only is None else only
+        self._counter = counter
+        self._labels = {name: tuple(map(str, values)) for name, values in labels.items()}
         self._children = {tuple(map(str, row)): counter.labels(*row) for row in rows}
         self._catch_all = tuple(_catch_all(values) for values in labels.values())
         self._values = tuple(frozenset(map(str, values)) for values in labels.values())
@@ -41,6 +43,14 @@ class ClosedCounter:
             child = self._children[self._closed(values)]
         child.inc(amount)
 
+    def extend(self, label: str, values: Sequence[str]) -> None:
+        """Take further values into the list of a label; what was counted stays. Not with `only`."""
+        more = [value for value in values if value not in self._labels[label]]
+        for row in itertools.product(*(self._labels | {label: more}).values()):
+            self._children[row] = self._counter.labels(*row)
+        self._labels[label] += tuple(more)
+        self._values = tuple(map(frozenset, self._labels.values()))
+
     def _closed(self, values: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(
             value if value in known or other is None else other
@@ -50,6 +60,23 @@ class ClosedCounter:
 
 def _catch_all(values: Sequence[str]) -> str | None:
     return values[-1] if values and values[-1] in (OTHER, UNKNOWN) else None
+
+
+class ClosedGauge:
+    """A gauge with one label, whose values are a list of our own."""
+
+    def __init__(self, gauge: Gauge, values: Sequence[str]) -> None:
+        self._gauge = gauge
+        self._children: dict[str, Gauge] = {}
+        self.extend(values)
+
+    def set(self, value: str, amount: float) -> None:
+        """Raises KeyError for a value that is not in the list."""
+        self._children[value].set(amount)
+
+    def extend(self, values: Sequence[str]) -> None:
+        """Take further values into the list; those that are there keep what they show."""
+        self._children |= {value: self._gauge.labels(value) for value in values if value not in self._children}
 
 
 class ClosedHistogram:

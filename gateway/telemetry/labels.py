@@ -28,6 +28,31 @@ class Door(StrEnum):
     CALLBACKS = "callbacks"
     MEDIA = "media"
     CLIPS = "clips"
+    OPERATE = "operate"
+
+
+class ReloadResult(StrEnum):
+    """What became of reading the configuration again."""
+
+    TAKEN = "taken"
+    UNCHANGED = "unchanged"
+    WRONG = "wrong"  # the file can not be used
+    RESTART_NEEDED = "restart_needed"  # it can, but not by the running process
+
+
+class OperatorCommand(StrEnum):
+    CALLS = "calls"
+    LINES = "lines"
+    CLOSE = "close"
+    OPEN = "open"
+    HANG_UP = "hang_up"
+    RELOAD = "reload"
+
+
+class CommandResult(StrEnum):
+    DONE = "done"
+    NOT_FOUND = "not_found"  # no such line, or no such call any more
+    REFUSED = "refused"
 
 
 class SetupStage(StrEnum):

@@ -20,7 +20,7 @@ from gateway.outcome import Outcome, Reason, Result
 from gateway.session.events import Side
 from gateway.telemetry import labels
 from gateway.telemetry.counts import CountFolder, Sink
-from gateway.telemetry.families import ClosedCounter, ClosedHistogram, FoldedHistogram, Labels
+from gateway.telemetry.families import ClosedCounter, ClosedGauge, ClosedHistogram, FoldedHistogram, Labels
 from gateway.telemetry.labels import FillCause
 
 # --- buckets: each list answers one question -------------------------------------------------------------------------
@@ -64,7 +64,15 @@ class GatewayMetrics:
         self._add_line()
         self._add_audio()
         self._add_tokens()
+        self._add_operation()
         self._add_process()
+
+    def add_deployments(self, names: Sequence[str]) -> None:
+        """Series for deployments that a reload brought. Those it took away keep theirs: calls of them may go on."""
+        for counter in (self.dials, self.tokens, self.normalised_tokens, self.usage_missing):
+            counter.extend("deployment", names)
+        for gauge in (self.ptu_utilisation, self.ptu_budget):
+            gauge.extend(names)
 
     def call_ended(self, outcome: Outcome) -> None:
         """Count an ending: of a call, or of an attempt that never became one."""
@@ -304,9 +312,27 @@ class GatewayMetrics:
             {"deployment": self._deployments},
         )
 
-    def _deployment_gauge(self, name: str, documentation: str) -> dict[str, Gauge]:
-        gauge = Gauge(name, documentation, ("deployment",), registry=self._registry)
-        return {deployment: gauge.labels(deployment) for deployment in self._deployments}
+    def _deployment_gauge(self, name: str, documentation: str) -> ClosedGauge:
+        return ClosedGauge(Gauge(name, documentation, ("deployment",), registry=self._registry), self._deployments)
+
+    def _add_operation(self) -> None:
+        self.config = Info(
+            "gateway_config",
+            "Checksum of the configuration that new calls begin with, as gateway check says it.",
+            registry=self._registry,
+        )
+        self.config.info({"checksum": ""})
+        self.config_reloads = self._closed(
+            "gateway_config_reloads",
+            "Times the configuration was read again, by command or SIGHUP.",
+            {"result": list(labels.ReloadResult)},
+        )
+        self.lines_closed = Gauge("gateway_lines_closed", "Lines that operators have closed.", registry=self._registry)
+        self.operator_commands = self._closed(
+            "gateway_operator_commands",
+            "Commands of operators who proved themselves.",
+            {"command": list(labels.OperatorCommand), "result": list(labels.CommandResult)},
+        )
 
     def _add_process(self) -> None:
         self.ticker_lateness = self._histogram(

@@ -13,7 +13,7 @@ from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
 from gateway.outcome import Outcome
 from gateway.telemetry.call import CallTelemetry
-from gateway.telemetry.labels import Door, SetupStage
+from gateway.telemetry.labels import CommandResult, Door, OperatorCommand, ReloadResult, SetupStage
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.process import ProcessWatch
 from gateway.telemetry.tokens import TokenMeter
@@ -36,6 +36,7 @@ class Telemetry:
         )
         self._watch = ProcessWatch(self.metrics, clock)
         self._tokens = TokenMeter(self.metrics, config.deployments)
+        self.metrics.config.info({"checksum": config.checksum})
 
     async def run(self) -> None:
         """Sample the process, and let utilisation fall while nothing is said, until cancelled."""
@@ -47,6 +48,26 @@ class Telemetry:
         while True:
             await asyncio.sleep(REFRESH_S)
             self._tokens.refresh(self._clock())
+
+    # --- operators ------------------------------------------------------------------------------------------------
+
+    def configured(self, config: GatewayConfig) -> None:
+        """New calls begin with this configuration from now on; it has its series before the first of them."""
+        self.metrics.add_deployments([deployment.name for deployment in config.deployments])
+        self._tokens.configure(config.deployments)
+        self.metrics.config.info({"checksum": config.checksum})
+
+    def reloaded(self, result: ReloadResult) -> None:
+        """The configuration was read again."""
+        self.metrics.config_reloads.inc(result)
+
+    def lines_closed(self, number: int) -> None:
+        """So many lines are closed by operators now."""
+        self.metrics.lines_closed.set(number)
+
+    def commanded(self, command: OperatorCommand, result: CommandResult) -> None:
+        """An operator who proved himself wanted something."""
+        self.metrics.operator_commands.inc(command, result)
 
     # --- requests -------------------------------------------------------------------------------------------------
 

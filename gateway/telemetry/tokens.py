@@ -35,12 +35,25 @@ class TokenMeter:
     def __init__(self, metrics: GatewayMetrics, deployments: Sequence[Deployment]) -> None:
         self._metrics = metrics
         self._provisioned: dict[str, _Provisioned] = {}
+        self.configure(deployments)
+
+    def configure(self, deployments: Sequence[Deployment]) -> None:
+        """These are the deployments from now on.
+
+        One that is configured otherwise than before begins its minute anew. One that is gone is still counted for the
+        calls that go on with it, and has no budget any more.
+        """
+        for gone in self._provisioned.keys() - {deployment.name for deployment in deployments}:
+            self._metrics.ptu_budget.set(gone, 0)
         for deployment in deployments:
-            budget = deployment.budget
-            if budget is not None:
+            name, budget, known = deployment.name, deployment.budget, self._provisioned.get(deployment.name)
+            self._metrics.ptu_budget.set(name, 0 if budget is None else budget.tokens_per_minute)
+            if budget is None:
+                self._provisioned.pop(name, None)
+                self._metrics.ptu_utilisation.set(name, 0)
+            elif known is None or (known.budget, known.profile) != (budget, deployment.profile):
                 window = RollingMinute(budget.tokens_per_minute)
-                self._provisioned[deployment.name] = _Provisioned(budget, deployment.profile, window)
-                metrics.ptu_budget[deployment.name].set(budget.tokens_per_minute)
+                self._provisioned[name] = _Provisioned(budget, deployment.profile, window)
 
     def add(self, deployment: str, usage: Usage | None, now: float) -> Charge | None:
         """A response of `deployment` ended.
@@ -72,4 +85,4 @@ class TokenMeter:
     def refresh(self, now: float) -> None:
         """Let the minute roll on; to be called about once a second."""
         for name, provisioned in self._provisioned.items():
-            self._metrics.ptu_utilisation[name].set(provisioned.window.utilisation(now))
+            self._metrics.ptu_utilisation.set(name, provisioned.window.utilisation(now))

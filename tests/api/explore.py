@@ -63,6 +63,7 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
+OPERATE, OPERATOR_KEY = "/operate", "operator-key-of-thirty-two-letters"
 CHECKS: list[CheckFunction] = [
     known_checks.status_code_conformance,
     known_checks.content_type_conformance,
@@ -84,7 +85,9 @@ class Running:
 
     def credentials(self, path: str) -> dict[str, str]:
         purpose = DOOR.get(path.split("/")[1])
-        if purpose is None:
+        if path.startswith(OPERATE):
+            token = OPERATOR_KEY
+        elif purpose is None:
             token = self.keys.event_grid_token(TENANT, EVENT_AUDIENCE)
         else:
             lifetime_s = MEDIA_TOKEN_S if purpose is Purpose.MEDIA else CALLBACK_TOKEN_S
@@ -110,7 +113,8 @@ def configuration(folder: Path, port: int, phone_url: str, model_url: str) -> di
     (folder / "ticket.key").write_bytes(TICKET_KEY)
     voice = {"type": "azure-standard", "name": "en-US-AvaNeural"}
     sections = twin_sections(port, phone_url, model_url)
-    sections["server"]["ticket_key_file"] = "ticket.key"
+    (folder / "operator.key").write_text(OPERATOR_KEY)
+    sections["server"] |= {"ticket_key_file": "ticket.key", "operator_key_file": "operator.key"}
     return sections | {
         "deployments": [
             {"name": "main", "resource": RESOURCE, "profile": "byom-azure-openai-chat-completion", "model": "m"}
@@ -259,11 +263,11 @@ class Explorer:
 
     def _ask(self, case: Any, tally: Tally, *, genuine: bool) -> None:
         gateway, path = self._running.gateway, case.operation.path
-        operator = path.count("/") == 1
+        probe, operator = path.count("/") == 1, path.count("/") == 1 or path.startswith(OPERATE)
         headers: dict[str, str] = {}
         if "{ticket}" in path and self._chance.random() < (0.9 if genuine else 0.5):
             case.path_parameters = {**(case.path_parameters or {}), "ticket": self._running.ticket(path)}
-        if genuine and not operator:
+        if genuine and not probe:
             headers |= self._running.credentials(path)
             self._lend(case, path, headers)
         port = gateway.metrics_port if operator else gateway.public_port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -43,6 +44,13 @@ def fault(values: Sequence[str], *secrets: bytes) -> Fault | None:
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_is_let_in_is_known_by_the_id_of_the_secret() -> None:
+    verifier = SecretVerifier("X-Gateway-Key", Fixed(OLD, NEW))
+    assert [verifier.verify([secret.decode()]) for secret in (OLD, NEW)] == [
+        hashlib.sha256(secret).hexdigest()[:8] for secret in (OLD, NEW)
+    ]
 
 
 def test_the_secret_is_accepted() -> None:

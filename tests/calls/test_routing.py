@@ -86,6 +86,25 @@ def test_callers_a_line_does_not_want(fields: dict[str, Any], caller: str | None
     assert refusal is (None if answered else Reason.REJECTED_CALLER)
 
 
+# --- lines that operators closed ------------------------------------------------------------------------------------
+
+
+def test_a_line_that_an_operator_closed_refuses_whoever_it_would_have_taken() -> None:
+    lines = [line("exact", [CALLED]), line("rest")]
+    answer = route(lines, CALLED, CALLER, NOON, {"exact"})
+    assert answer.line is lines[0], "no other line takes its calls"
+    assert answer.refusal is Reason.LINE_CLOSED
+    assert answer.why == f"line exact has {CALLED}; an operator has closed it"
+    assert route(lines, "+4930123456", CALLER, NOON, {"exact"}).refusal is None
+
+
+def test_whom_a_line_does_not_want_is_told_so_first_and_its_hours_last() -> None:
+    blocked = line("a", block_callers=[CALLER], hours={"timezone": "UTC", "open": {"tue": ["08:00-09:00"]}})
+    assert route([blocked], CALLED, CALLER, NOON, {"a"}).refusal is Reason.REJECTED_CALLER
+    assert route([blocked], CALLED, "+4930123456", NOON, {"a"}).refusal is Reason.LINE_CLOSED
+    assert route([blocked], CALLED, "+4930123456", NOON).refusal is Reason.AFTER_HOURS
+
+
 # --- hours ----------------------------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,9 @@ class Bench:
     phone: PhoneNetwork
     http: aiohttp.ClientSession
     wall_now: float
+    twin: VoiceLiveTwin
+    document: dict[str, Any]
+    """the configuration as its file would hold it; what a reload reads"""
     topic: str = TOPIC
 
     def ticket(self, purpose: Purpose, context: str = "context", age_s: float = 0.0) -> str:
@@ -166,12 +169,14 @@ def run_bench(tmp_path: Path) -> RunBench:
                 adapt(document)
             config = parse(document, tmp_path)
             wall_now = phone.options.wall()
-            gateway = Gateway(config, clock=clock, wall_clock=phone.options.wall)
+            gateway = Gateway(
+                config, clock=clock, wall_clock=phone.options.wall, reread=lambda: parse(document, tmp_path)
+            )
             await gateway.start()
             await gateway.wait_ready()
             running.push_async_callback(gateway.stop)
             http = await running.enter_async_context(aiohttp.ClientSession())
-            await test(Bench(gateway, phone, http, wall_now))
+            await test(Bench(gateway, phone, http, wall_now, twin, document))
 
     def run(test: Callable[[Any], Awaitable[None]], adapt: Callable[[dict[str, Any]], None] | None = None) -> None:
         with virtual_time_runner() as runner:

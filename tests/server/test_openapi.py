@@ -17,7 +17,7 @@ import yaml
 from aiohttp import web
 
 from gateway.bounds import FAILURES_PER_MINUTE, HANDSHAKES_PER_MINUTE, MAX_CALLBACK_BYTES, MAX_EVENT_GRID_BYTES
-from gateway.server import probes
+from gateway.server import operate, probes
 from gateway.server.app import ROUTES
 from gateway.session.settings import Phrase
 from gateway.simulator.phone import CallPlan, PhoneSwitches, WaitAgent
@@ -37,6 +37,24 @@ NOT_PROVOKED = {
     (EVERYWHERE, "", 500): "no request is known that breaks the gateway; test_problems.py breaks a handler",
     ("/livez", "GET", 503): "the same; test_gateway.py breaks the clock",
     ("/livez", "HEAD", 503): "the same",
+}
+COMMANDS = (
+    ("/operate/calls", "GET"),
+    ("/operate/calls/{call_id}/hang-up", "POST"),
+    ("/operate/lines", "GET"),
+    ("/operate/lines/{name}/close", "POST"),
+    ("/operate/lines/{name}/open", "POST"),
+    ("/operate/reload", "POST"),
+)
+NOT_PROVOKED |= {(*command, 403): "test_operate.py asks a gateway that has no key" for command in COMMANDS}
+TYPES: dict[str, type] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "object": dict,
+    "array": list,
+    "null": type(None),
 }
 UPGRADE = {
     "Connection": "Upgrade",
@@ -76,11 +94,13 @@ def faults(value: Any, schema: Json) -> list[str]:
         found.append(f"{value!r} is not {schema['const']!r}")
     if "enum" in schema and value not in schema["enum"]:
         found.append(f"{value!r} is not one of {schema['enum']}")
-    if "pattern" in schema and re.search(schema["pattern"], value) is None:
+    if "pattern" in schema and isinstance(value, str) and re.search(schema["pattern"], value) is None:
         found.append(f"{value!r} does not match {schema['pattern']}")
-    types = {"string": str, "integer": int, "object": dict}
-    if "type" in schema and not isinstance(value, types[schema["type"]]):
-        found.append(f"{value!r} is no {schema['type']}")
+    allowed = schema.get("type", list(TYPES))
+    if not isinstance(value, tuple(TYPES[name] for name in ([allowed] if isinstance(allowed, str) else allowed))):
+        found.append(f"{value!r} is no {allowed}")
+    if isinstance(value, list):
+        found += [fault for item in value for fault in faults(item, schema.get("items", {}))]
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         found += [f"{name} is missing" for name in schema.get("required", ()) if name not in value]
@@ -296,6 +316,36 @@ async def ask_operator(ask: Asker) -> None:
         assert await ask(port=ask.bench.gateway.metrics_port) == 503
 
 
+async def ask_command(ask: Asker) -> None:
+    """An operator's command, with and without the right to it."""
+    bench, path = ask.bench, ask.operation[0]
+    genuine = {"Authorization": f"Bearer {SECRET}"}
+    send = partial(ask, port=bench.gateway.metrics_port)
+    command = partial(send, headers=genuine)
+    assert await send(where=re.sub("[{}]", "", path)) == 401
+    assert await send(where=re.sub("[{}]", "", path), headers={"Authorization": f"Bearer {CANARY}"}) == 401
+    if "{name}" in path:
+        assert await command(where=path.replace("{name}", "main")) == 200
+        assert await command(where=path.replace("{name}", CANARY)) == 404
+    elif "{call_id}" in path:
+        await ringing(bench)
+        (call,) = bench.gateway.supervisor
+        where = path.replace("{call_id}", call.call_id)
+        assert await command(where=f"{where}?goodbye={CANARY}&more") == 400
+        assert await command(where=where) == 202
+        assert await command(where=path.replace("{call_id}", CANARY)) == 404
+    elif path.endswith("reload"):
+        assert await command() == 200
+        bench.document["server"]["metrics_port"] = 9
+        assert await command() == 409
+        bench.document["lines"] = []
+        assert await command() == 422
+    else:
+        await ringing(bench)
+        bench.gateway._closed.close("main", "12345678", bench.wall_now)
+        assert await command() == 200
+
+
 async def ask_everywhere(ask: Asker) -> None:
     bench = ask.bench
     for port in (bench.gateway.public_port, bench.gateway.metrics_port):
@@ -349,6 +399,7 @@ PROVOKERS: dict[tuple[str, str], Callable[[Asker], Awaitable[None]]] = {
         for path in ("/metrics", "/livez", "/startupz", "/readyz")
         for method in ("GET", "HEAD")
     },
+    **dict.fromkeys(COMMANDS, ask_command),
     (EVERYWHERE, ""): ask_everywhere,
 }
 
@@ -368,7 +419,7 @@ def test_the_document_has_the_addresses_of_both_listeners_and_no_other() -> None
     of_operator = {key for key in documented if "servers" in DOCUMENT["paths"][key[0]]}
 
     assert documented - of_operator == routes_of(ROUTES)
-    assert of_operator == routes_of(probes.routes)
+    assert of_operator == routes_of([*probes.routes, *operate.routes])
 
 
 def test_the_document_names_every_sentence_that_can_be_fetched() -> None:
@@ -392,7 +443,7 @@ def test_every_answer_is_promised_and_every_promise_is_kept(
     (tmp_path / "event.key").write_text(SECRET)
 
     def adapt(config: Json) -> None:
-        config["server"]["trusted_proxies"] = 1
+        config["server"] |= {"trusted_proxies": 1, "operator_key_file": "event.key"}
         config["event_grid"]["secret"] = {"key_files": ["event.key"]}
 
     async def test(bench: Any) -> None:

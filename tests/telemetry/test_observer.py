@@ -116,3 +116,40 @@ def test_utilisation_falls_while_nothing_is_said(config: GatewayConfig) -> None:
     assert first > 0
     assert later == pytest.approx(first)
     assert last == 0
+
+
+def test_a_deployment_that_a_reload_brings_has_all_its_series_and_the_old_one_keeps_what_it_counted(
+    config: GatewayConfig,
+) -> None:
+    registry = CollectorRegistry()
+    telemetry = Telemetry(registry, config, lambda: 0.0)
+    telemetry.dial("main", DialResult.READY, 0.4)
+    (main,) = config.deployments
+    second = main.model_copy(update={"name": "second", "capacity": "pay_as_you_go"})
+
+    telemetry.configured(config.model_copy(update={"deployments": (second,)}))
+
+    assert value(registry, "gateway_voice_live_dials_total", deployment="main", result="ready") == 1
+    assert value(registry, "gateway_voice_live_dials_total", deployment="second", result="timeout") == 0
+    assert value(registry, "gateway_tokens_total", deployment="second", kind="input_text") == 0
+    assert value(registry, "gateway_usage_missing_total", deployment="second") == 0
+    assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 0, "it is no longer there to be used"
+    telemetry.call("call-1", main).usage(Usage(input_text=5000), 0.0)
+    assert value(registry, "gateway_normalised_tokens_total", deployment="main") > 0, "for calls that go on with it"
+    telemetry.configured(config)
+    assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 150_000
+
+
+def test_a_deployment_that_is_resized_begins_its_minute_anew_and_one_that_is_not_goes_on(config: GatewayConfig) -> None:
+    registry = CollectorRegistry()
+    telemetry = Telemetry(registry, config, lambda: 0.0)
+    (main,) = config.deployments
+    telemetry.call("call-1", main).usage(Usage(input_text=5000), 0.0)
+    before = value(registry, "gateway_ptu_utilisation_ratio", deployment="main")
+    telemetry.configured(config)
+    telemetry.call("call-2", main).usage(Usage(input_text=5000), 0.0)
+    assert value(registry, "gateway_ptu_utilisation_ratio", deployment="main") == pytest.approx(2 * before)
+    payg = main.model_copy(update={"capacity": "pay_as_you_go"})
+    telemetry.configured(config.model_copy(update={"deployments": (payg,)}))
+    assert value(registry, "gateway_ptu_utilisation_ratio", deployment="main") == 0
+    assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 0
