@@ -130,6 +130,7 @@ class Playout:
         """the newest frames sent of items, each with its item and its samples without padding"""
         self.held = False
         """nothing is sent until `resume` or `stop`"""
+        self._held_in: str | None = None
 
     def __repr__(self) -> str:
         return f"<Playout queued={self.queued_s * 1000:.0f}ms lead={self.lead.target_s * 1000:.0f}ms>"
@@ -201,46 +202,61 @@ class Playout:
         self.stats.samples_unplayed += unplayed
         return Stopped(unsent, unplayed, tuple(each.item for each in cut), needs_stop)
 
-    def hold(self, now: float, rewind_s: float = 0.0) -> Held:
+    def hold(self, now: float) -> Held:
         """Stop like `stop`, but keep everything: `resume` goes on where the far end was, `stop` gives it up.
 
-        What the far end had not played is queued again, and so is the last `rewind_s` of what it had played of the
-        item that was cut, up to MAX_REWIND_S in all: a word that was broken off is then said once more from its
-        beginning.
+        What the far end had not played is queued again; the account says what it had.
         """
         needs_stop = self.ledger.network_may_hold(now)
-        playing = self.ledger.playing(now)
-        lost = self.ledger.restart(now)
-        if playing is not None:
-            lost[playing] = lost.get(playing, 0) + min(
-                round(rewind_s * self._rate_hz), self.ledger.played(playing, now)
-            )
-        for pcm, item in self._taken_back(lost):
-            samples = len(pcm) // SAMPLE_BYTES
-            self.ledger.unsend(item, samples, now)
-            self._queue.put_back(item, pcm, finished=not self.ledger.accepts(item))
-            self.stats.samples_sent -= samples
-            self.stats.samples_repeated += samples
-        self._recent.clear()
+        if not self.held:
+            self._held_in = self.ledger.playing(now)
+        self._take_back(self.ledger.restart(now), now)
         self._due_at = None
         self._rebuffering = False
         self.held = True
         return Held(self._queue.samples > 0, needs_stop)
 
-    def resume(self) -> None:
-        """Go on after a hold."""
-        self.held = False
+    def resume(self, now: float, rewind_s: float = 0.0) -> None:
+        """Go on after a hold.
 
-    def _taken_back(self, samples: dict[str, int]) -> list[tuple[bytes, str]]:
-        """The last so many samples sent of each item, the item that was sent last first."""
+        Args:
+            now: on the clock of all calls.
+            rewind_s: so much of the item that was cut, up to MAX_REWIND_S, is played once more: a word that was broken
+                off is then said from its beginning. It counts as not played until then.
+        """
+        item = self._held_in
+        if self.held and item is not None and self.ledger.sent(item):
+            again = min(round(rewind_s * self._rate_hz), self.ledger.played(item, now))
+            self._take_back({item: again}, now)
+        self.held = False
+        self._recent.clear()
+
+    @property
+    def held_in(self) -> str | None:
+        """The item that was being played when all was held."""
+        return self._held_in if self.held else None
+
+    def _take_back(self, samples: dict[str, int], now: float) -> None:
+        """Queue the last so many samples sent of each item again, before all that waits."""
         parts: dict[str, list[bytes]] = {}
         left = dict(samples)
+        kept: list[tuple[bytes, str, int]] = []
         for pcm, item, real in reversed(self._recent):
             wanted = min(left.get(item, 0), real)
             if wanted > 0:
                 left[item] -= wanted
                 parts.setdefault(item, []).append(pcm[(real - wanted) * SAMPLE_BYTES : real * SAMPLE_BYTES])
-        return [(b"".join(reversed(pieces)), item) for item, pieces in parts.items()]
+            if real > wanted:
+                kept.append((pcm, item, real - wanted))
+        self._recent.clear()
+        self._recent.extend(reversed(kept))
+        for item, pieces in parts.items():
+            again = b"".join(reversed(pieces))
+            count = len(again) // SAMPLE_BYTES
+            self.ledger.unsend(item, count, now)
+            self._queue.put_back(item, again, finished=not self.ledger.accepts(item))
+            self.stats.samples_sent -= count
+            self.stats.samples_repeated += count
 
     # --- frames out -----------------------------------------------------------------------------------------------
 

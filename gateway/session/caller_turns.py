@@ -201,7 +201,7 @@ class CallerTurns:
             self._held_a_turn = self.turns.turn is Turn.SPEAKING
         held = self._speaker.hold(now, out)
         if not held.anything and gate.state is not GateState.ACTIVE:
-            self._speaker.resume()
+            self._speaker.resume(now)
             self._interruption.forget()
             self.turns.caller_began(interrupting=False)
             return
@@ -262,5 +262,5 @@ class CallerTurns:
         self._aside.clear()
         self._stop_sent = False
         self._watchdog.disarm()
-        self._speaker.resume()
+        self._speaker.resume(now)
         self.turns.went_on(speaking=self._held_a_turn)

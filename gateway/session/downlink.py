@@ -241,26 +241,25 @@ class Downlink:
             _remember(self._cancelled, response_id)
 
     def hold(self, now: float) -> Held:
-        """The caller made a sound: nothing is played until it is known what it was, and nothing is lost.
-
-        A word that was broken off will be said again from its beginning.
-        """
+        """The caller made a sound: nothing is played until it is known what it was, and nothing is lost."""
         if self._line is None:
             return Held(anything=False, needs_stop=False)
-        playout = self._line.playout
-        playing = playout.playing_item(now)
-        item = None if playing is None else self._items.get(playing)
-        rewind_s = 0.0
-        if playing is not None and item is not None:
-            played_ms = playout.ledger.played_ms(playing, now)
-            begun_ms = item.text.word_begun_at(played_ms, playout.ledger.received_ms(playing))
-            rewind_s = min((played_ms - begun_ms) / MS, MAX_REWIND_S)
-        return playout.hold(now, max(0.0, rewind_s))
+        return self._line.playout.hold(now)
 
-    def resume(self) -> None:
-        """It was nothing: go on."""
+    def resume(self, now: float) -> None:
+        """It was nothing: go on, from the beginning of the word that was broken off."""
         if self._line is not None:
-            self._line.playout.resume()
+            self._line.playout.resume(now, self._word_s(self._line.playout, now))
+
+    def _word_s(self, playout: Playout, now: float) -> float:
+        """How much of a word had been played when all was held."""
+        item_id = playout.held_in
+        item = None if item_id is None else self._items.get(item_id)
+        if item_id is None or item is None:
+            return 0.0
+        played_ms = playout.ledger.played_ms(item_id, now)
+        begun_ms = item.text.word_begun_at(played_ms, playout.ledger.received_ms(item_id))
+        return max(0.0, min((played_ms - begun_ms) / MS, MAX_REWIND_S))
 
     @property
     def held(self) -> bool:

@@ -52,6 +52,9 @@ from gateway.session.uplink import Uplink
 
 LOOK_S = 0.1
 """How often it is looked for what time brings: manners are counted in seconds."""
+GREET_AHEAD_S = 0.5
+"""A greeting behind a recording is asked for when this much of that is left: made in time, and not long before it is
+heard, because the service's echo cancellation expects its voice back soon."""
 LAST_SENTENCE = (ResponseCreated, AudioDelta, AudioDone, ResponseDone, ModelError)
 """What the service may still say when the call is about to end: our last sentence, in the agent's voice."""
 TONE_S = 0.08
@@ -88,6 +91,8 @@ class CallSession:
         self._attendant = Attendant(settings, self._speaker, self._answers, self._control, self._end_with)
         self._frames_before_metadata = 0
         self._next_look = 0.0
+        self._greeting_waits = False
+        """until the recording before it is nearly over"""
         self._lost: Outcome | None = None
         """why there is no agent any more"""
         self._streaming = False
@@ -117,7 +122,10 @@ class CallSession:
         disclosure = self._settings.line.disclosure
         if disclosure is not None:
             self._speaker.say_sentence(disclosure, now, self._out, protected=True)
-        self._answers.greet(now, self._out)
+        if self._speaker.alone(now):
+            self._greeting_waits = True
+        else:
+            self._answers.greet(now, self._out)
         return self._take()
 
     def on_phone(self, event: PhoneEvent, now: float) -> list[Effect]:
@@ -154,7 +162,7 @@ class CallSession:
             return []
         if isinstance(event, ModelClosed):
             self._out.append(Note("model.closed", {"code": event.code}))
-            self._speaker.model_gone(self._out)
+            self._speaker.model_gone(now, self._out)
             if not self._farewell.said:
                 self._give_up(Outcome(Reason.MODEL_UNAVAILABLE), now)
         elif self._farewell.said or self._lost is not None:
@@ -218,7 +226,7 @@ class CallSession:
         match event:
             case FunctionCall():
                 self._control.on_function_call(event, now, self._out)
-                self._keep_private()
+                self._keep_private(now)
             case TranscriptDelta() | TranscriptDone():
                 self._attendant.on_agent_words(event, now, self._out)
             case _:
@@ -226,6 +234,9 @@ class CallSession:
 
     def _look(self, now: float) -> None:
         """What time brings, every 20 ms for the agent and a few times a second for the rest."""
+        if self._greeting_waits and self.downlink.rate_hz and self.downlink.queued_s <= GREET_AHEAD_S:
+            self._greeting_waits = False
+            self._answers.greet(now, self._out)
         if self._lost is None:
             self._answers.on_tick(now, self._out)
         else:
@@ -235,11 +246,11 @@ class CallSession:
             self._control.on_tick(now, self._out)
             if self._life.bridged:
                 self._attendant.on_tick(now, self._out)
-            self._keep_private()
+            self._keep_private(now)
 
-    def _keep_private(self) -> None:
+    def _keep_private(self, now: float) -> None:
         if self.uplink is not None:
-            self.uplink.muted = self._control.private
+            self.uplink.muted = self._control.private or self._speaker.alone(now)
 
     def _on_digit(self, digit: str, now: float) -> None:
         if not self._life.bridged or self._farewell.said:
@@ -248,7 +259,7 @@ class CallSession:
             self.uplink.mute_until(now + TONE_S)
         self._attendant.silence.heard()
         self._control.on_digit(digit, now, self._out)
-        self._keep_private()
+        self._keep_private(now)
 
     def _excuse(self, until: float) -> None:
         self._attendant.silence.excuse(until)
@@ -295,6 +306,7 @@ class CallSession:
             self.downlink.open(self.uplink.phone_format, now)
             self._answers.on_phone_opened(now)
             self._attendant.on_phone_opened(now)
+            self._keep_private(now)
             self._out.append(Note("greeting.released", {}))
         if self._farewell.said:
             return
@@ -347,7 +359,7 @@ class CallSession:
         if self._lost is None:
             self._lost = outcome
             self.downlink.finish_all()
-            self._speaker.model_gone(self._out)
+            self._speaker.model_gone(now, self._out)
         if self._control.handing_over.under_way:
             return
         overflow_to = self._settings.line.overflow_to

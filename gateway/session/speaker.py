@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.audio.playout import Held
-from gateway.session.downlink import CutOff, Downlink
+from gateway.session.downlink import CLIP_PREFIX, CutOff, Downlink
 from gateway.session.effects import (
     CancelResponse,
     CreateResponse,
@@ -27,6 +27,8 @@ from gateway.session.settings import CallSettings, Phrase, Sentence
 
 OWN_TEXT_S = 2.0
 """A sentence the service was to say and has not begun within this time is said by the gateway's recording instead."""
+ECHO_S = 0.2
+"""How long after it was heard a recording may come back through a speakerphone and the network."""
 MAX_REMEMBERED = 64
 
 
@@ -52,6 +54,7 @@ class Speaker:
         self.memory = Memory(settings.line.history_turns)
         self._numbers = 0
         self._own_texts: list[_OwnText] = []
+        self._alone_until = 0.0
         self._spoken: dict[str, None] = {}
         """responses with sound, the newest"""
         self._protected_requests: set[str] = set()
@@ -150,6 +153,8 @@ class Speaker:
             if not self._downlink.unheard(item_id, now):
                 del self._protected_items[item_id]
                 out.append(Note("protected.heard", {"item": name}))
+            elif item_id.startswith(CLIP_PREFIX):
+                self._alone_until = now + self._settings.far_end_delay_s + ECHO_S
 
     def refused(self, event_id: str, out: list[Effect]) -> None:
         """The service refused a request of ours."""
@@ -173,6 +178,14 @@ class Speaker:
         """Something is to be heard, or is wanted, that the caller's voice does not stop."""
         return bool(self._protected_items or self._protected_responses) or any(own.protected for own in self._own_texts)
 
+    def alone(self, now: float) -> bool:
+        """A recording that is not interrupted is to be heard, and the model hears nothing of the caller meanwhile.
+
+        The service's echo cancellation knows its own voice, not our recordings: a speakerphone would bring them back
+        as words of the caller, and the model would answer them.
+        """
+        return now < self._alone_until or any(item_id.startswith(CLIP_PREFIX) for item_id in self._protected_items)
+
     def response_done(self, response_id: str) -> None:
         self._protected_responses.discard(response_id)
 
@@ -192,14 +205,14 @@ class Speaker:
         """The same, and nothing is asked of the model, or being made by it."""
         return self.gate.idle and not self._own_texts and self.silent(now)
 
-    def model_gone(self, out: list[Effect]) -> None:
+    def model_gone(self, now: float, out: list[Effect]) -> None:
         """The service says nothing any more: what it was to say for us is said by recordings."""
         own_texts, self._own_texts = self._own_texts, []
         for own in own_texts:
             self.say(own.sentence.phrase, out, protected=own.protected)
         self._protected_responses.clear()
         self.gate.abandon()
-        self._downlink.resume()
+        self._downlink.resume(now)
 
     def hold(self, now: float, out: list[Effect]) -> Held:
         """Stop, to go on or to be given up later."""
@@ -208,8 +221,8 @@ class Speaker:
             out.append(StopPlayback())
         return held
 
-    def resume(self) -> None:
-        self._downlink.resume()
+    def resume(self, now: float) -> None:
+        self._downlink.resume(now)
 
     def stop(self, now: float, out: list[Effect]) -> CutOff:
         """Nothing that waits is said any more; the service is told how much of it was heard."""

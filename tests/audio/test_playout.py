@@ -594,7 +594,7 @@ def test_whatever_is_held_and_resumed_the_far_end_plays_every_sample_once(
         far_end.stop(now)
         now += pause * TICK_S
         assert playout.frames_due(now) == []
-        playout.resume()
+        playout.resume(now)
     heard = np.frombuffer(far_end.played(now), "<i2")
     assert np.array_equal(heard[heard != 0], np.concatenate(sound))
     for number, length in enumerate(lengths):
@@ -608,12 +608,13 @@ def test_a_word_that_was_broken_off_is_said_again_from_its_beginning() -> None:
     playout.append("a", frames(50))
     sent = pcm([frame for _, frame in tick(playout, START, START + 0.4)])
     before = playout.ledger.played("a", START + 0.4)
-    held = playout.hold(START + 0.4, rewind_s=0.1)
+    held = playout.hold(START + 0.4)
     assert held.anything
     assert held.needs_stop
-    assert playout.ledger.played("a", START + 0.4) == before - round(0.1 * RATE_HZ)
-    playout.resume()
-    again = pcm(playout.frames_due(START + 0.4))
+    assert playout.ledger.played("a", START + 0.9) == before
+    playout.resume(START + 0.9, rewind_s=0.1)
+    assert playout.ledger.played("a", START + 0.9) == before - round(0.1 * RATE_HZ)
+    again = pcm(playout.frames_due(START + 0.9))
     begin = 2 * (before - round(0.1 * RATE_HZ))
     assert again[:200] == sent[begin : begin + 200]
 
@@ -622,9 +623,9 @@ def test_a_rewind_never_goes_back_before_the_item() -> None:
     playout = opened()
     playout.append("a", frames(50))
     tick(playout, START, START + 0.04)
-    playout.hold(START + 0.04, rewind_s=0.9)
+    playout.hold(START + 0.04)
+    playout.resume(START + 0.04, rewind_s=0.9)
     assert playout.ledger.played("a", START + 0.04) == 0
-    playout.resume()
     assert playout.frames_due(START + 0.04)[0].pcm == frames(1).tobytes()
 
 
@@ -635,7 +636,7 @@ def test_audio_that_comes_while_it_is_held_follows_what_was_held() -> None:
     playout.hold(START + 0.1)
     playout.append("a", ramp(10 * FRAME, 10 * FRAME))
     playout.finish("a")
-    playout.resume()
+    playout.resume(START + 0.1)
     tick(playout, START + 0.1, START + 1.0)
     assert playout.ledger.played("a", START + 1.0) == 20 * FRAME
 
@@ -644,18 +645,20 @@ def test_a_stop_gives_up_what_was_held() -> None:
     playout = opened()
     playout.append("a", frames(50))
     tick(playout, START, START + 0.4)
-    playout.hold(START + 0.4, rewind_s=0.1)
+    before = playout.ledger.played("a", START + 0.4)
+    playout.hold(START + 0.4)
     stopped = playout.stop(START + 0.6)
     assert stopped.items == ("a",)
     assert not stopped.needs_stop
     assert playout.queued_s == 0
+    assert playout.ledger.played("a", START + 0.6) == before
     playout.append("b", frames(5))
     assert playout.frames_due(START + 0.62) != []
 
 
 def test_nothing_to_hold() -> None:
     playout = opened()
-    held = playout.hold(START + 1.0, rewind_s=0.5)
+    held = playout.hold(START + 1.0)
     assert not held.anything
     assert not held.needs_stop
 
