@@ -131,6 +131,8 @@ class Playout:
         self.held = False
         """nothing is sent until `resume` or `stop`"""
         self._held_in: str | None = None
+        self._again: tuple[str, int] | None = None
+        """so many samples of an item are played once more, with the first frame after a hold"""
 
     def __repr__(self) -> str:
         return f"<Playout queued={self.queued_s * 1000:.0f}ms lead={self.lead.target_s * 1000:.0f}ms>"
@@ -192,6 +194,7 @@ class Playout:
     def stop(self, now: float) -> Stopped:
         """Barge-in: nothing that is queued will be sent, and what the far end holds will not be played."""
         self.held = False
+        self._again = None
         self._recent.clear()
         needs_stop = self.ledger.network_may_hold(now)
         cut = self.ledger.stop(now)
@@ -209,7 +212,8 @@ class Playout:
         """
         needs_stop = self.ledger.network_may_hold(now)
         if not self.held:
-            self._held_in = self.ledger.playing(now)
+            self._held_in = self.ledger.playing(now) or (self._again[0] if self._again is not None else None)
+            self._again = None
         self._take_back(self.ledger.restart(now), now)
         self._due_at = None
         self._rebuffering = False
@@ -222,14 +226,13 @@ class Playout:
         Args:
             now: on the clock of all calls.
             rewind_s: so much of the item that was cut, up to MAX_REWIND_S, is played once more: a word that was broken
-                off is then said from its beginning. It counts as not played until then.
+                off is then said from its beginning. From the next frame on it counts as not played.
         """
         item = self._held_in
-        if self.held and item is not None and self.ledger.sent(item):
+        if self.held and item is not None:
             again = min(round(rewind_s * self._rate_hz), self.ledger.played(item, now))
-            self._take_back({item: again}, now)
+            self._again = (item, again) if again else None
         self.held = False
-        self._recent.clear()
 
     @property
     def held_in(self) -> str | None:
@@ -265,6 +268,9 @@ class Playout:
         frames: list[Frame] = []
         if self._sound_from is None or self.held:
             return frames
+        if self._again is not None:
+            (item, again), self._again = self._again, None
+            self._take_back({item: again}, now)
         if self._lead_in_frames:
             self._send_lead_in(now, frames)
         if self._lead_in_frames or now < self._sound_from - DUE_S:

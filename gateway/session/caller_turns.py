@@ -29,6 +29,10 @@ UNANSWERED_S = 1.0
 """A turn that cut an answer off, whose words have come, and that the service has not begun to answer by then is asked
 for: what the service does with a turn that ended during a response of its own is not documented."""
 
+MAX_IN_VAIN = 2
+"""After so many sounds in a row that were none, such as a loudspeaker's echo, the next does not stop the answer before
+it is known: nobody can listen to an answer that breaks off every second."""
+
 Aside: TypeAlias = AudioDelta | AudioDone
 
 
@@ -57,9 +61,11 @@ class CallerTurns:
         self._held_at = 0.0
         self._service_hears = False
         self._stop_sent = False
+        self._audible = True
+        """something was heard of what was held; a caller who goes on speaking before the answer interrupts nobody"""
+        self._in_vain = 0
+        """answers held up for nothing since the caller last said something"""
         self._held_response: str | None = None
-        self._held_a_turn = False
-        """the agent had the floor when it was held, and has it again if it goes on"""
         self._aside: list[Aside] = []
         self._unwanted_until: float | None = None
         self._ask_at: float | None = None
@@ -97,7 +103,7 @@ class CallerTurns:
             self._hold(event.item_id, now, out)
         else:
             self._downlink.cancel(self._speaker.gate.response_id)
-            self._held_at = now
+            self._held_at, self._audible = now, True
             self._cut(now, out)
 
     def on_speech_stopped(self, event: SpeechStopped, now: float, out: list[Effect]) -> None:
@@ -131,6 +137,7 @@ class CallerTurns:
             self._ask_at = now + UNANSWERED_S
             return True
         if has_words:
+            self._in_vain = 0
             self._watchdog.progress(now)
         elif self._speaker.gate.state is GateState.IDLE and not self._speaker.protected:
             self.turns.nothing_said(now + self._resume_after_s)
@@ -198,7 +205,9 @@ class CallerTurns:
         first = not self._interruption.open
         if first:
             self._held_response = gate.response_id
-            self._held_a_turn = self.turns.turn is Turn.SPEAKING
+        if self._in_vain >= MAX_IN_VAIN and not self._downlink.idle(now):
+            self._doubt(item_id, now, out)
+            return
         held = self._speaker.hold(now, out)
         if not held.anything and gate.state is not GateState.ACTIVE:
             self._speaker.resume(now)
@@ -207,10 +216,17 @@ class CallerTurns:
             return
         self._item_id = item_id
         if first:
-            self._held_at, self._stop_sent = now, held.needs_stop
+            self._held_at, self._stop_sent, self._audible = now, held.needs_stop, held.anything
         self._interruption.began(now)
         self._watchdog.disarm()
         out.append(Note("interruption.held", {"item_id": item_id}))
+
+    def _doubt(self, item_id: str, now: float, out: list[Effect]) -> None:
+        """So far every sound under this answer was none: it is not stopped before this one has proved to be another."""
+        self._item_id = item_id
+        self._held_at, self._stop_sent, self._audible = now, False, True
+        self._interruption.began(now, lasting_counts=False)
+        out.append(Note("interruption.doubted", {"item_id": item_id}))
 
     def _decide(self, verdict: Verdict | None, now: float, out: list[Effect]) -> None:
         match verdict:
@@ -240,14 +256,16 @@ class CallerTurns:
         self._speaker.gate.forget_waiting()
         self._watchdog.disarm()
         cut = self._speaker.stop(now, out)
+        self._in_vain = 0
         self.turns.caller_began(interrupting=cut.anything_cut)
         if cut.anything_cut:
             self.cut_count += 1
+        if cut.anything_cut and self._audible:
             fields: Fields = {
                 "item_id": cut.cuts[0].item_id if cut.cuts else None,
                 "stop_sent": cut.stop_needed or self._stop_sent,
                 "speech_started_at": self._held_at,
-                "stopped_at": self._held_at if self._resumes else now,
+                "stopped_at": self._held_at if self._stop_sent else now,
             }
             out.append(Note("barge_in", fields))
         self._stop_sent = False
@@ -255,6 +273,7 @@ class CallerTurns:
     def _go_on(self, now: float, out: list[Effect]) -> None:
         """It was nothing: the answer goes on, and no other is wanted."""
         out.append(Note("interruption.false", {"held_ms": round((now - self._held_at) * 1000)}))
+        self._in_vain += 1
         self._unwanted_until = now + UNWANTED_S
         if self._speaker.gate.response_id not in (None, self._held_response):
             self._speaker.cancel_response(out)  # an answer to it has begun already
@@ -263,4 +282,5 @@ class CallerTurns:
         self._stop_sent = False
         self._watchdog.disarm()
         self._speaker.resume(now)
-        self.turns.went_on(speaking=self._held_a_turn)
+        going_on = self._downlink.busy or self._speaker.gate.state is GateState.ACTIVE
+        self.turns.went_on(speaking=going_on)

@@ -14,6 +14,8 @@ from enum import StrEnum
 
 CLAIM_S = 0.9
 """A voice that is still going on this long after the service noticed it wants the turn: "uh-huh, yes" takes 0.8 s."""
+LONGEST_TURN_S = 60.0
+"""A turn whose words alone decide is not waited for longer."""
 NO_TURN_S = 3.0
 """The service has not noticed the end of a voice that our own ears heard end this long ago: it hears noise."""
 
@@ -35,6 +37,7 @@ class Interruption:
         self._began_at: float | None = None
         self._ended_at: float | None = None
         self._resume_at: float | None = None
+        self._lasting_counts = True
 
     def __repr__(self) -> str:
         return f"<Interruption {'open' if self.open else 'none'}>"
@@ -44,9 +47,15 @@ class Interruption:
         """A sound has not been judged yet."""
         return self._began_at is not None
 
-    def began(self, now: float) -> None:
-        """The service heard a voice, and the agent is held."""
+    def began(self, now: float, *, lasting_counts: bool = True) -> None:
+        """The service heard a voice.
+
+        Args:
+            now: on the session's clock.
+            lasting_counts: the agent is held, so a voice that lasts is not its own; otherwise words alone decide.
+        """
         self._began_at, self._ended_at, self._resume_at = now, None, None
+        self._lasting_counts = lasting_counts
 
     def voice_ended(self, at: float) -> None:
         """Our own ears: the last voiced frame. They are quicker than the service, and say nothing about words."""
@@ -84,12 +93,14 @@ class Interruption:
             return Verdict.CUT if answered else Verdict.RESUME
         if self._resume_at is None and now - (self._ended_at or self._began_at) >= self._longest_s:
             self._began_at = None
-            return Verdict.CUT if self._ended_at is None else Verdict.RESUME
+            return Verdict.CUT if self._ended_at is None and self._lasting_counts else Verdict.RESUME
         return None
 
     @property
     def _longest_s(self) -> float:
         """How long nothing may be known: while the voice goes on, and after our ears heard its end."""
+        if not self._lasting_counts:
+            return LONGEST_TURN_S
         return CLAIM_S if self._ended_at is None else NO_TURN_S
 
     def forget(self) -> None:

@@ -613,8 +613,9 @@ def test_a_word_that_was_broken_off_is_said_again_from_its_beginning() -> None:
     assert held.needs_stop
     assert playout.ledger.played("a", START + 0.9) == before
     playout.resume(START + 0.9, rewind_s=0.1)
-    assert playout.ledger.played("a", START + 0.9) == before - round(0.1 * RATE_HZ)
+    assert playout.ledger.played("a", START + 0.9) == before
     again = pcm(playout.frames_due(START + 0.9))
+    assert playout.ledger.played("a", START + 0.9) == before - round(0.1 * RATE_HZ)
     begin = 2 * (before - round(0.1 * RATE_HZ))
     assert again[:200] == sent[begin : begin + 200]
 
@@ -625,7 +626,6 @@ def test_a_rewind_never_goes_back_before_the_item() -> None:
     tick(playout, START, START + 0.04)
     playout.hold(START + 0.04)
     playout.resume(START + 0.04, rewind_s=0.9)
-    assert playout.ledger.played("a", START + 0.04) == 0
     assert playout.frames_due(START + 0.04)[0].pcm == frames(1).tobytes()
 
 

@@ -185,7 +185,7 @@ def judge(number: int, result: Any) -> list[Judgement]:
 
 def _truncation(result: Any, ear: Int16Array) -> list[str]:
     """What the model was told against what was heard of the interrupted answer."""
-    truncations = result.session.truncations
+    truncations = [cut for cut in result.session.truncations if cut.audio_end_ms > 0]  # at 0: of what nobody heard
     if len(truncations) != 1 or not result.call.stops:
         return [f"{len(truncations)} truncations, {len(result.call.stops)} stops"]
     began_s, likeness = found_at(ear, load_clip("agent.reply2").samples[:HZ])
