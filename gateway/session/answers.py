@@ -192,7 +192,7 @@ class Answers:
             return
         self._speaker.response_created(request, event.response_id)
         self._watchdog.progress(now)
-        self.caller.answer_began()
+        self.caller.answer_began(now, out)
         if request is not None and request.event_id in (PREPARED_EVENT_ID, ASKED_EVENT_ID):
             out.append(Note("greeting.prepared", {"way": self.greeting.way.value}))
         out.append(Note("response.created", {"response_id": event.response_id}))

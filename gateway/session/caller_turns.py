@@ -60,6 +60,8 @@ class CallerTurns:
         """of the turn that is judged, or was judged last"""
         self._held_at = 0.0
         self._service_hears = False
+        self._speech_item, self._speech_at = "", 0.0
+        """the turn that is heard now, or was heard last, and when it began"""
         self._stop_sent = False
         self._audible = True
         """something was heard of what was held; a caller who goes on speaking before the answer interrupts nobody"""
@@ -96,6 +98,7 @@ class CallerTurns:
         fields: Fields = {"item_id": event.item_id, "audio_start_ms": event.audio_start_ms}
         out.append(Note("turn.speech_started", fields))
         self._service_hears = True
+        self._speech_item, self._speech_at = event.item_id, now
         self._unwanted_until = self._ask_at = None
         if self._speaker.protected:
             out.append(Note("interruption.protected", {}))
@@ -173,9 +176,13 @@ class CallerTurns:
         self._unwanted_until = None
         return not wanted
 
-    def answer_began(self) -> None:
+    def answer_began(self, now: float, out: list[Effect]) -> None:
+        """A response was created. One that comes while the caller speaks on is held before its first sound."""
         self.turns.answer_began()
         self._ask_at = None
+        if self._resumes and self._service_hears and not self._interruption.open and not self._speaker.protected:
+            self._hold(self._speech_item, now, out)
+            self._interruption.began(self._speech_at)
 
     def sets_aside(self, piece: Aside) -> bool:
         """Sound of another answer, while it is not known whether the one that is held goes on."""
