@@ -194,7 +194,7 @@ class Brain:
             self._finish_turn()
             return turn.caller
         reached_s = words[0].start_s + voiced_s + _SLACK_S
-        taken = [word.text for word in words if word.start_s <= reached_s]
+        taken = [word.text for word in words if (word.start_s + word.end_s) / 2 <= reached_s] or [words[0].text]
         self._cursor += len(taken)
         if self._cursor == len(turn.caller_words):
             self._finish_turn()
