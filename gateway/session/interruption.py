@@ -16,6 +16,8 @@ CLAIM_S = 0.9
 """A voice that is still going on this long after the service noticed it wants the turn: "uh-huh, yes" takes 0.8 s."""
 NO_TURN_S = 3.0
 """The service has not noticed the end of a voice that our own ears heard end this long ago: it hears noise."""
+LONGEST_S = 8.0
+"""One sound after the other, none of which is believed: whoever makes them for so long wants something."""
 
 
 class Verdict(StrEnum):
@@ -33,6 +35,7 @@ class Interruption:
     def __init__(self, resume_after_s: float) -> None:
         self._resume_after_s = resume_after_s
         self._began_at: float | None = None
+        self._held_since = 0.0
         self._ended_at: float | None = None
         self._resume_at: float | None = None
 
@@ -45,7 +48,9 @@ class Interruption:
         return self._began_at is not None
 
     def began(self, now: float) -> None:
-        """The service heard a voice, and the agent is held."""
+        """The service heard a voice, and the agent is held; or heard another before it was known what the first was."""
+        if not self.open:
+            self._held_since = now
         self._began_at, self._ended_at, self._resume_at = now, None, None
 
     def voice_ended(self, at: float) -> None:
@@ -79,6 +84,9 @@ class Interruption:
         """
         if self._began_at is None:
             return None
+        if now - self._held_since >= LONGEST_S:
+            self._began_at = None
+            return Verdict.CUT
         if self._resume_at is not None and now >= self._resume_at:
             self._began_at = None
             return Verdict.CUT if answered else Verdict.RESUME
