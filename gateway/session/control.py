@@ -119,11 +119,14 @@ class CallControl:
 
     def on_function_call(self, event: FunctionCall, now: float, out: list[Effect]) -> None:
         """Carry out what the model asks for."""
+        if self.tools.knows(event.call_id):
+            return  # it came twice
         asked = self.tools.take(event, now)
         if asked is not None:
             self._carry_out(asked, now, out)
         result = "refused" if self.tools.was_refused(event.call_id) else "done"
         out.append(Note("tool.called", {"tool": self.tools.name_of(event.call_id), "result": result}))
+        self._tell_outputs(now, out)
 
     def on_response_done(self, event: ResponseDone, now: float, out: list[Effect]) -> None:
         """Tell the model what came of the calls of a response, and let it go on."""
