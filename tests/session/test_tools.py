@@ -112,7 +112,7 @@ def test_arguments_that_are_no_object_are_refused(arguments: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "digits", ["", "1" * 19, "1 2", "12a", "A", "+49", "１２", "٣", "1\n", None, 12, ["1"], {"1": 1}]
+    "digits", ["", "1" * 19, "1 2", "12a", "A", "+49", "\uff11\uff12", "\u0663", "1\n", None, 12, ["1"]]
 )
 def test_only_keys_are_sent(digits: Any) -> None:
     assert "digits must be 1 to 18" in refusal("send_digits", {"digits": digits})
@@ -282,8 +282,8 @@ def test_whatever_the_order_every_call_is_answered_once_and_done_at_most_once(
     "invisible",
     [
         "\n", "\r\n", "\t", "\0", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\u200b",
-        "\u200d",        "\ufeff", "\u061c", "\u00ad", "\u2060", "\u2064", "\u180e", "\ufff9", "\ue000", "\ufe0f", "\U000e0041",
-        "\U000e0100", "\u034f", "\u3164", "\u115f",
+        "\u200d", "\ufeff", "\u061c", "\u00ad", "\u2060", "\u2064", "\u180e", "\ufff9", "\ue000", "\ufe0f",
+        "\U000e0041", "\U000e0100", "\u034f", "\u3164", "\u115f",
     ],
 )  # fmt: skip
 def test_text_of_the_model_is_one_line_of_what_can_be_seen(invisible: str) -> None:
