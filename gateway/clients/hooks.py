@@ -41,6 +41,7 @@ class Hooks:
 
         Raises:
             HookFailed: no usable answer within the deadline.
+            BadMessage: the answer is not JSON.
         """
         headers = {"Content-Type": "application/json"}
         try:
@@ -50,7 +51,7 @@ class Hooks:
                 asyncio.timeout(target.timeout_s),
                 self._http.post(target.url, data=orjson.dumps(question), headers=headers) as response,
             ):
-                body = await response.content.read(MAX_HOOK_ANSWER_BYTES + 1)
+                body = await _read(response.content)
                 if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise HookFailed("status")
         except TimeoutError:
@@ -60,3 +61,11 @@ class Hooks:
         if len(body) > MAX_HOOK_ANSWER_BYTES:
             raise HookFailed("too_long")
         return table(parse_json(body)) if body.strip() else {}
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """To the end, or one byte further than an answer may be: a body comes in pieces, and `read` returns the first."""
+    try:
+        return await content.readexactly(MAX_HOOK_ANSWER_BYTES + 1)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial

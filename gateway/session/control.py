@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gateway.outcome import Outcome, Reason
 from gateway.session.answers import Answers
 from gateway.session.downlink import Downlink
@@ -96,11 +98,14 @@ class CallControl:
 
     def on_function_call(self, event: FunctionCall, now: float, out: list[Effect]) -> None:
         """Carry out what the model asks for."""
+        if self.tools.knows(event.call_id):
+            return  # it came twice
         asked = self.tools.take(event, now)
         if asked is not None:
             self._carry_out(asked, now, out)
         result = "refused" if self.tools.was_refused(event.call_id) else "done"
         out.append(Note("tool.called", {"tool": self.tools.name_of(event.call_id), "result": result}))
+        self._tell_outputs(now, out)
 
     def on_response_done(self, event: ResponseDone, now: float, out: list[Effect]) -> None:
         """Tell the model what came of the calls of a response, and let it go on."""
@@ -164,8 +169,8 @@ class CallControl:
 
     def _tell_outputs(self, now: float, out: list[Effect]) -> None:
         speaker = self._speaker
-        outputs, go_on = self.tools.take_outputs(lambda: speaker.number("output"), speaker.remember, speaker.spoke)
-        out += outputs
+        outputs, go_on = self.tools.take_outputs(lambda: speaker.number("output"), speaker.spoke)
+        out += [replace(output, item_id=speaker.remember(output.event_id)) for output in outputs]
         if go_on:
             self._answers.let_answer(now, out)
 

@@ -18,6 +18,8 @@ LONGEST_TURN_S = 60.0
 """A turn whose words alone decide is not waited for longer."""
 NO_TURN_S = 3.0
 """The service has not noticed the end of a voice that our own ears heard end this long ago: it hears noise."""
+LONGEST_S = 8.0
+"""One sound after the other, none of which is believed: whoever makes them for so long wants something."""
 
 
 class Verdict(StrEnum):
@@ -35,6 +37,7 @@ class Interruption:
     def __init__(self, resume_after_s: float) -> None:
         self._resume_after_s = resume_after_s
         self._began_at: float | None = None
+        self._held_since = 0.0
         self._ended_at: float | None = None
         self._resume_at: float | None = None
         self._lasting_counts = True
@@ -48,12 +51,14 @@ class Interruption:
         return self._began_at is not None
 
     def began(self, now: float, *, lasting_counts: bool = True) -> None:
-        """The service heard a voice.
+        """The service heard a voice, or another before it was known what the first was.
 
         Args:
             now: on the session's clock.
             lasting_counts: the agent is held, so a voice that lasts is not its own; otherwise words alone decide.
         """
+        if not self.open:
+            self._held_since = now
         self._began_at, self._ended_at, self._resume_at = now, None, None
         self._lasting_counts = lasting_counts
 
@@ -88,6 +93,9 @@ class Interruption:
         """
         if self._began_at is None:
             return None
+        if self._lasting_counts and now - self._held_since >= LONGEST_S:
+            self._began_at = None
+            return Verdict.CUT
         if self._resume_at is not None and now >= self._resume_at:
             self._began_at = None
             return Verdict.CUT if answered else Verdict.RESUME

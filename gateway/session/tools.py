@@ -32,11 +32,16 @@ MAX_COLLECTED = 32
 MAX_HOLD_S = 300.0
 TOOL_S = 5.0
 """Somebody who should answer a call and has not by then never will."""
+MAX_REMEMBERED = 64
+"""Responses that are over, and could be named by a call that comes late."""
 EMERGENCY = "report_emergency"
 
 _DIGITS = re.compile(r"[0-9*#]{1,18}")
 _KEYS = frozenset("0123456789*#")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]|[\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_HIDING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Marks and fillers that nobody sees though Unicode counts them among the printable: text can be hidden in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Tools:
         self._calls: dict[str, _Call] = {}
         self._over: set[str] = set()
         """responses that are done, and have calls that are not told yet"""
+        self._done: dict[str, None] = {}
+        """responses that are done, the newest"""
         self._recent: deque[float] = deque(maxlen=MAX_CALLS_A_MINUTE)
 
     def __repr__(self) -> str:
@@ -115,15 +122,21 @@ class Tools:
 
     def take(self, call: FunctionCall, now: float) -> Asked | None:
         """What the model wants. None: nothing is to be done, and the model is told why, if it is to be told."""
-        if call.call_id in self._calls:
+        if self.knows(call.call_id):
             return None  # it came twice
         self._calls[call.call_id] = _Call(call.response_id, call.name)
+        if call.response_id in self._done or not call.response_id:
+            self._over.add(call.response_id)  # no end of it will come
         try:
             self._count(now)
             return self._judge(call)
         except BadArguments as error:
             self.refuse(call.call_id, str(error))
             return None
+
+    def knows(self, call_id: str) -> bool:
+        """The call was taken before."""
+        return call_id in self._calls
 
     def name_of(self, call_id: str) -> str:
         """Of a call that was taken: one of the known tools, for logs and metrics; "unknown" for any other name."""
@@ -194,18 +207,18 @@ class Tools:
         self.answer(call_id, {"status": "refused", "reason": why})
 
     def response_done(self, response_id: str) -> None:
-        """The response is over: its calls can be answered."""
+        """The response is over: its calls can be answered, and one that still comes need not wait."""
+        self._done[response_id] = None
+        if len(self._done) > MAX_REMEMBERED:
+            del self._done[next(iter(self._done))]
         if any(call.response_id == response_id and not call.told for call in self._calls.values()):
             self._over.add(response_id)
 
-    def take_outputs(
-        self, new_id: Callable[[], str], remember: Callable[[str], str], spoke: Callable[[str], bool]
-    ) -> tuple[list[ToolOutput], bool]:
+    def take_outputs(self, new_id: Callable[[], str], spoke: Callable[[str], bool]) -> tuple[list[ToolOutput], bool]:
         """What can be told now, and whether the model is then to be asked to go on.
 
         Args:
             new_id: makes the ids of the messages.
-            remember: says under which id the model remembers the message of an id.
             spoke: whether something was said in a response.
         """
         outputs: list[ToolOutput] = []
@@ -215,8 +228,7 @@ class Tools:
             for call_id, call in calls:
                 if call.output is not None and not call.told:
                     call.told = True
-                    event_id = new_id()
-                    outputs.append(ToolOutput(event_id, call_id, call.output, remember(event_id)))
+                    outputs.append(ToolOutput(new_id(), call_id, call.output))
             if all(call.told for _, call in calls):
                 self._over.discard(response_id)
                 silent = not spoke(response_id)
@@ -231,7 +243,8 @@ def plain(value: Any, longest: int) -> str:
     """Text of the model on one line, without control, bidirectional or invisible characters; "" for anything else."""
     if not isinstance(value, str):
         return ""
-    return " ".join(_UNPRINTABLE.sub(" ", value).split())[:longest]
+    visible = "".join(character if character.isprintable() else " " for character in _HIDING.sub(" ", value))
+    return " ".join(visible.split())[:longest]
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -255,9 +268,9 @@ def _number(given: dict[str, Any], name: str, lowest: float, highest: float, def
 
 def _terminator(given: dict[str, Any]) -> str:
     value = given.get("terminator", "")
-    if value != "" and value not in _KEYS:
+    if not isinstance(value, str) or (value != "" and value not in _KEYS):
         raise BadArguments("terminator must be one key: 0 to 9, * or #")
-    return str(value)
+    return value
 
 
 def _sendable(given: dict[str, Any]) -> str:
