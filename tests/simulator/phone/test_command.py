@@ -70,6 +70,12 @@ def test_recordings_are_said_and_files_written(answering: Any, tmp_path: Path, c
     assert facts["spoken"][0]["text"] == "[recording 0.5 s]"
 
 
+def test_keys_are_pressed_when_the_agent_has_spoken(answering: Any) -> None:
+    assert run_against(answering, "--press", "40#") == 0
+    digits = [message["dtmfData"]["data"] for _, message in answering.frames if message["kind"] == "DtmfData"]
+    assert digits == ["4", "0", "#"]
+
+
 def test_calls_may_overlap(answering: Any, tmp_path: Path, capsys: Any, bench_tone: Any) -> None:
     said = tmp_path / "said.wav"
     said.write_bytes(write_wav(bench_tone(0.5), 16000))
@@ -88,6 +94,7 @@ def test_failed_call_is_exit_code_1(gateway: Any, capsys: Any) -> None:
         (("--switch", "pongs"), "NAME=VALUE"),
         (("--switch", "colour=red"), "there is no switch"),
         (("--say", "/does/not/exist.wav"), "No such file"),
+        (("--press", "0x"), "a telephone has no key 'x'"),
         (("--key", "???"), "base64"),
     ],
 )
