@@ -18,6 +18,9 @@ from gateway.simulator.phone.switches import PhoneSwitches, parse_switches, swit
 DEVELOPMENT_KEY = base64.b64encode(b"The offline twin takes this key; it is not a secret.").decode()
 """What `--key` is unless given: not a secret, as it opens nothing but this simulator."""
 
+AFTER_KEYS_S = 3.0
+"""Silence after which a caller who pressed keys hangs up: a sentence may be followed by music, and that by a person."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
@@ -180,8 +183,8 @@ def _switches(arguments: list[str]) -> PhoneSwitches:
 def _behaviour(files: list[Path], keys: str | None) -> tuple[Action, ...]:
     if not files and not keys:
         return default_story()
-    pressed = (Press(keys),) if keys else ()
-    return (*(Say(_speech(file)) for file in files), *pressed, HangUp(1.0))
+    spoken = tuple(Say(_speech(file)) for file in files)
+    return (*spoken, Press(keys), HangUp(AFTER_KEYS_S)) if keys else (*spoken, HangUp(1.0))
 
 
 def _speech(file: Path) -> Speech:
