@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.calls.routing import route
+from gateway.calls.judges import check_judges
+from gateway.calls.routing import Route, route
 from gateway.capacity.ptu import PtuBudget, ptu_table
-from gateway.config import Deployment, GatewayConfig, PtuCapacity, json_schema, load
+from gateway.check_lines import line_notes, line_summary, tools_of
+from gateway.config import Agent, Deployment, GatewayConfig, PtuCapacity, json_schema, load
 from gateway.config.doors import EventGridConfig
 from gateway.config.secrets import check_key_files
+from gateway.outcome import Reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,13 +41,21 @@ def run(args: argparse.Namespace) -> int:
     config = load(args.config)
     if not args.without_keys:
         check_key_files(config)
+    check_judges(config)
     if args.route is not None:
         found = route(config.lines, args.route, args.caller, args.at or datetime.now(UTC))
-        answer = "is answered" if found.refusal is None else f"is refused ({found.refusal.value})"
-        sys.stdout.write(f"a call to {args.route} {answer}: {found.why}\n")
+        sys.stdout.write(f"a call to {args.route} {_fate(found)}: {found.why}\n")
         return 0
     sys.stdout.write("\n".join([*summary(config), f"{args.config}: good"]) + "\n")
     return 0
+
+
+def _fate(found: Route) -> str:
+    if found.refusal is None:
+        return "is answered"
+    if found.line is not None and found.line.overflow is not None and found.refusal is not Reason.REJECTED_CALLER:
+        return f"goes to {found.line.overflow} ({found.refusal.value})"
+    return f"is refused ({found.refusal.value})"
 
 
 def _moment(text: str) -> datetime:
@@ -70,13 +81,13 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     for line in config.lines:
         numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
         yield f"line        {line.name}: {numbers}, answered by {line.agent}"
-        if line.hours is not None:
-            days = ", ".join(f"{day.value} {' '.join(spans)}" for day, spans in line.hours.open.items())
-            yield f"            open {days}, {line.hours.timezone}"
+        yield from (f"            {text}" for text in line_summary(line))
+        yield from (f"note        line {line.name}: {note}" for note in line_notes(line, config.agent(line.agent)))
     for agent in config.agents:
         greeting = "greets" if agent.greeting else "waits for the caller"
         order = ", then ".join(agent.deployments)
         yield f"agent       {agent.name}: {agent.voice.name}, {agent.language}, {greeting}; uses {order}"
+        yield f"            {_may(config, agent)}"
     for deployment in config.deployments:
         resource = config.resource(deployment.resource)
         where = f"{deployment.model} at {resource.endpoint} ({_credential(resource.key_file)})"
@@ -91,6 +102,15 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         yield "note        no operator_key_file: gateway operate can do nothing here"
     if server.trace is not None and server.trace.include_transcripts:
         yield f"note        words that are spoken are written to {server.trace.directory}"
+
+
+def _may(config: GatewayConfig, agent: Agent) -> str:
+    """What an agent may do with calls, on all lines together."""
+    lines = [line for line in config.lines if line.agent == agent.name]
+    if not lines:
+        return "answers no line"
+    tools = dict.fromkeys(tool for line in lines for tool in tools_of(line))
+    return f"answers {', '.join(line.name for line in lines)}; may {', '.join(tools) or 'do nothing with the call'}"
 
 
 def _proofs(event_grid: EventGridConfig) -> Iterator[str]:

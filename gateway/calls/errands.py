@@ -7,13 +7,13 @@ meanwhile.
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from gateway.bounds import MAX_HOOK_RESULT_CHARACTERS
+from gateway.calls.judges import load_judge
 from gateway.clients.call_automation import CallAutomation, TransferTarget
 from gateway.clients.hooks import Hooks, HookTarget
 from gateway.config import Line
@@ -51,7 +51,6 @@ FUNCTION_S = 1.0
 """An operator's function that takes longer has no say about that sentence; its thread is left to itself."""
 
 Wanted: TypeAlias = NetworkRequest | HookRequest
-TextJudge: TypeAlias = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,20 +238,6 @@ class Errands:
 
     def _story(self, name: str, fields: Fields) -> None:
         self._note(Note(name, fields))
-
-
-def load_judge(name: str) -> TextJudge:
-    """The function "package.module:function".
-
-    Raises:
-        ValueError: there is none.
-    """
-    module, _, function = name.partition(":")
-    try:
-        judge: TextJudge = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name} can not be imported: {error}") from None
-    return judge
 
 
 def header_text(text: str) -> str:

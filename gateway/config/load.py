@@ -14,6 +14,7 @@ from gateway.config.accessibility import eased
 from gateway.config.compatibility import compatibility_problems
 from gateway.config.explain import explain
 from gateway.config.fields import DIRECTORY
+from gateway.config.languages import language_problems
 from gateway.config.problem import ConfigError, Location, Problem
 from gateway.config.references import reference_problems
 from gateway.config.secrets import inline_secrets
@@ -66,7 +67,7 @@ def parse(raw: Any, directory: Path = Path()) -> GatewayConfig:
         problems += explain(error)
     problems += reference_problems(raw)
     if config is not None and not problems:
-        problems += compatibility_problems(config)
+        problems += compatibility_problems(config) + language_problems(config)
     if config is None or problems:
         raise ConfigError(problems)
     return eased(config)

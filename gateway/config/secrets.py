@@ -116,6 +116,7 @@ def check_key_files(config: GatewayConfig) -> None:
             for i, r in enumerate(config.acs.resources)
         ),
         *((("resources", i, "key_file"), r.key_file, read_key) for i, r in enumerate(config.resources)),
+        *((location, file, read_key) for location, file in _hook_secrets(config)),
     ]
     problems = []
     for location, path, read in checks:
@@ -126,3 +127,16 @@ def check_key_files(config: GatewayConfig) -> None:
             problems.append(Problem(location, str(error)))
     if problems:
         raise ConfigError(problems)
+
+
+def _hook_secrets(config: GatewayConfig) -> Iterator[tuple[Location, Path]]:
+    """Secrets that services of the operator are shown."""
+    for index, line in enumerate(config.lines):
+        hooks = {
+            ("handover_report",): line.handover_report,
+            ("digits", "hook"): line.digits.hook,
+            ("moderation", "hook"): None if line.moderation is None else line.moderation.hook,
+        }
+        for way, hook in hooks.items():
+            if hook is not None and hook.secret_file is not None:
+                yield ("lines", index, *way, "secret_file"), hook.secret_file

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.calls.judges import check_judges
 from gateway.config import GatewayConfig, load
 from gateway.config.secrets import check_key_files
 from gateway.server.gateway import Gateway
@@ -44,13 +45,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_configuration(file: Path) -> GatewayConfig:
-    """Read and check a configuration with its key files.
+    """Read and check a configuration with its key files, and the functions it names.
 
     Raises:
         ConfigError: the configuration is wrong; its text lists every error.
     """
     config = load(file)
     check_key_files(config)
+    check_judges(config)
     return config
 
 

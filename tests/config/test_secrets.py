@@ -138,3 +138,23 @@ def test_all_key_files_are_checked_at_once(changed: Changed, tmp_path: Path) -> 
     for name in ("ticket.key", "acs.key", "voice.key"):
         (tmp_path / name).write_text(BASE64_KEY)
     check_key_files(config)
+
+
+def test_secrets_of_hooks_are_key_files_too(changed: Changed, tmp_path: Path) -> None:
+    hook = {"url": "https://hooks.example.com", "secret_file": "hook.key"}
+    raw = changed("lines", 1, "handover_report", hook)
+    raw["lines"][1] |= {"digits": {"hook": hook}, "moderation": {"hook": hook}}
+    raw["lines"][0] |= {"digits": {"hook": {"url": "https://hooks.example.com"}}}
+    config = parse(raw, tmp_path)
+
+    with pytest.raises(ConfigError) as caught:
+        check_key_files(config)
+    missing = f"{tmp_path / 'hook.key'} can not be read: No such file or directory"
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"lines[1].handover_report.secret_file: {missing}",
+        f"lines[1].digits.hook.secret_file: {missing}",
+        f"lines[1].moderation.hook.secret_file: {missing}",
+    ]
+
+    (tmp_path / "hook.key").write_text("any-one-word")
+    check_key_files(config)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,10 @@ class Setup:
     call: dict[str, Any] = field(default_factory=dict)
     acs: dict[str, Any] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
+    file: dict[str, Any] | None = None
+    """what a configuration file holds: its agents and lines are taken as they are, its deployments are the twin's"""
+    at: datetime | None = None
+    """when the phone rings; None: now"""
 
 
 @dataclass
@@ -81,6 +87,19 @@ def network_options() -> NetworkOptions:
     return NetworkOptions(keys=SigningKeys())
 
 
+def options_at(wall: Callable[[], float]) -> NetworkOptions:
+    """Of a network whose wall clock is this one."""
+    return network_options() if wall is time.time else NetworkOptions(keys=SigningKeys(wall), wall=wall)
+
+
+def wall_clock(at: datetime | None, clock: Callable[[], float]) -> Callable[[], float]:
+    """Seconds since the epoch; from `at` on they are counted by `clock`."""
+    if at is None:
+        return time.time
+    ahead_s = at.timestamp() - clock()
+    return lambda: clock() + ahead_s
+
+
 def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_url: str) -> dict[str, Any]:
     (folder / KEY_FILE).write_text(KEY)
     (folder / "ticket.key").write_bytes(TICKET_KEY)
@@ -107,6 +126,14 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
         **setup.server,
     }
     sections["acs"] |= {"audio_format": setup.phone_format, **setup.acs}
+    if setup.file is not None:
+        names = dict.fromkeys(name for agent in setup.file["agents"] for name in agent["deployments"])
+        return sections | {
+            "deployments": [deployment | {"name": name} for name in names],
+            "agents": setup.file["agents"],
+            "lines": setup.file["lines"],
+            "call": setup.call,
+        }
     return sections | {
         "deployments": [deployment],
         "agents": [agent | setup.agent],
@@ -138,17 +165,19 @@ class Stack:
 @asynccontextmanager
 async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
     clock = asyncio.get_running_loop().time
+    wall = wall_clock(setup.at, clock)
     async with AsyncExitStack() as running:
         (port,) = running.enter_context(reserved_ports(1))
         twin = VoiceLiveTwin(setup.twin, clock=clock)
         phone = PhoneNetwork(
-            f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock, options=network_options()
+            f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock, options=options_at(wall)
         )
         await twin.start()
         running.push_async_callback(twin.stop)
         await phone.start()
         running.push_async_callback(phone.stop)
-        gateway = Gateway(parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder), clock=clock)
+        config = parse(configuration(setup, folder, port, phone.endpoint, twin.url), folder)
+        gateway = Gateway(config, clock=clock, wall_clock=wall)
         await gateway.start()
         await gateway.wait_ready()
         running.push_async_callback(gateway.stop)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from gateway.audio.wav import WavError, read_wav
 from gateway.simulator.phone.network import LiveCall, PhoneNetwork
-from gateway.simulator.phone.plan import Action, CallPlan, HangUp, Say, Speech, default_story
+from gateway.simulator.phone.plan import Action, CallPlan, HangUp, Press, Say, Speech, default_story
 from gateway.simulator.phone.record import CallRecord
 from gateway.simulator.phone.switches import PhoneSwitches, parse_switches, switch_defaults
 
 DEVELOPMENT_KEY = base64.b64encode(b"The offline twin takes this key; it is not a secret.").decode()
 """What `--key` is unless given: not a secret, as it opens nothing but this simulator."""
+
+AFTER_KEYS_S = 3.0
+"""Silence after which a caller who pressed keys hangs up: a sentence may be followed by music, and that by a person."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.wav",
         help="what the caller says, once for every turn, in any rate; without it a story of four turns",
     )
+    parser.add_argument(
+        "--press",
+        metavar="KEYS",
+        help="keys the caller presses when the agent has spoken, after the last --say",
+    )
     parser.add_argument("--number", default=CallPlan().number, help="called number (default: %(default)s)")
     parser.add_argument("--caller", default=CallPlan().caller, help="calling number (default: %(default)s)")
     parser.add_argument("--max-seconds", type=float, default=120.0, help="patience of a caller (default: %(default)s)")
@@ -81,7 +89,7 @@ async def place_calls(args: argparse.Namespace) -> int:
         return 0
     try:
         switches = _switches(args.switch)
-        behaviour = _behaviour(args.say)
+        behaviour = _behaviour(args.say, args.press)
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -172,10 +180,11 @@ def _switches(arguments: list[str]) -> PhoneSwitches:
     return parse_switches(pairs)
 
 
-def _behaviour(files: list[Path]) -> tuple[Action, ...]:
-    if not files:
+def _behaviour(files: list[Path], keys: str | None) -> tuple[Action, ...]:
+    if not files and not keys:
         return default_story()
-    return (*(Say(_speech(file)) for file in files), HangUp(1.0))
+    spoken = tuple(Say(_speech(file)) for file in files)
+    return (*spoken, Press(keys), HangUp(AFTER_KEYS_S)) if keys else (*spoken, HangUp(1.0))
 
 
 def _speech(file: Path) -> Speech:

@@ -34,7 +34,7 @@ _PROFILES = (ANY_PROFILE, BYOM_CHAT, BYOM_REALTIME, BYOM_MESSAGES)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog or ''}\n\nform of a story of your own:\n{JSON_FORM}"
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--port", type=int, default=8091, help="and its port; 0: any free one (default: %(default)s)")
     parser.add_argument("--profile", choices=_PROFILES, default=ANY_PROFILE, help="BYOM profiles that are accepted")
     parser.add_argument("--model", action="append", help="a deployment that exists, repeatable; default: every name")
     parser.add_argument("--story", default="default", help="'default', 'none', or a JSON file (form: below)")

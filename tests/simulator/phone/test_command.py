@@ -70,6 +70,23 @@ def test_recordings_are_said_and_files_written(answering: Any, tmp_path: Path, c
     assert facts["spoken"][0]["text"] == "[recording 0.5 s]"
 
 
+def test_keys_are_pressed_when_the_agent_has_spoken(gateway: Any, bench_tone: Any, capsys: Any) -> None:
+    """And then the caller waits longer than after words: for music, or for somebody else."""
+
+    async def speak_twice(mini: Any, ws: Any) -> None:
+        for pause_s in (1.0, 4.0):
+            await asyncio.sleep(pause_s)
+            await ws.send_str(mini.audio_message(bench_tone(0.8)))
+        await asyncio.sleep(60.0)
+
+    gateway.media = speak_twice
+    assert run_against(gateway, "--press", "40#") == 0
+    digits = [message["dtmfData"]["data"] for _, message in gateway.frames if message["kind"] == "DtmfData"]
+    assert digits == ["4", "0", "#"]
+    length_s = float(capsys.readouterr().out.splitlines()[-1].split()[2].removesuffix("s"))
+    assert length_s == pytest.approx(1.0 + 4.0 + 0.8 + 3.0, abs=0.5)
+
+
 def test_calls_may_overlap(answering: Any, tmp_path: Path, capsys: Any, bench_tone: Any) -> None:
     said = tmp_path / "said.wav"
     said.write_bytes(write_wav(bench_tone(0.5), 16000))
@@ -88,6 +105,7 @@ def test_failed_call_is_exit_code_1(gateway: Any, capsys: Any) -> None:
         (("--switch", "pongs"), "NAME=VALUE"),
         (("--switch", "colour=red"), "there is no switch"),
         (("--say", "/does/not/exist.wav"), "No such file"),
+        (("--press", "0x"), "a telephone has no key 'x'"),
         (("--key", "???"), "base64"),
     ],
 )

@@ -51,7 +51,17 @@ async def greet(url: str) -> None:
 async def test_it_says_when_it_listens_records_each_session_and_stops_on_a_signal(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    arguments = [sys.executable, "-c", PROGRAM, "--record", str(tmp_path / "new"), "--profile", BYOM_CHAT]
+    arguments = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "--port",
+        "0",
+        "--record",
+        str(tmp_path / "new"),
+        "--profile",
+        BYOM_CHAT,
+    ]
     process = await asyncio.create_subprocess_exec(
         *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -128,6 +138,12 @@ async def test_a_story_that_is_none_is_said_to_be_none(
     path.write_text(text, encoding="utf-8")
     assert await serve(parse("--story", str(path))) == 2
     assert capsys.readouterr().err.startswith("voice-live twin:")
+
+
+def test_the_twin_listens_where_the_example_expects_it() -> None:
+    example = Path(__file__).parents[3] / "deploy" / "examples" / "loopback.yaml"
+    arguments = parse()
+    assert f"endpoint: ws://{arguments.host}:{arguments.port}\n" in example.read_text(encoding="utf-8")
 
 
 async def test_a_taken_port_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
