@@ -16,8 +16,13 @@ Json = dict[str, Any]
 
 
 def allowed_tools(line: Line) -> frozenset[str]:
-    """Those of the line that can work: a transfer needs somebody to transfer to."""
-    return frozenset(tool.value for tool in line.tools if tool is not Tool.TRANSFER_CALL or line.destinations)
+    """Those of the line that can work: a transfer needs somebody to transfer to, digits somebody who sees them."""
+    useless: set[Tool] = set()
+    if not line.destinations:
+        useless.add(Tool.TRANSFER_CALL)
+    if not line.digits.to_agent and line.digits.hook is None:
+        useless.add(Tool.COLLECT_DIGITS)
+    return frozenset(tool.value for tool in line.tools if tool not in useless)
 
 
 def tool_definitions(line: Line) -> list[Json]:

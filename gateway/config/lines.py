@@ -135,8 +135,8 @@ class Line(Section):
     handover_report: HandoverReport | None = None
     """Tell a service of yours who comes, and what was said."""
     tools: tuple[Tool, ...] = (Tool.END_CALL, Tool.TRANSFER_CALL, Tool.COLLECT_DIGITS, Tool.HOLD_LINE)
-    """What the agent may do with the call: end_call, transfer_call (only with destinations), collect_digits, hold_line,
-    send_digits."""
+    """What the agent may do with the call: end_call, transfer_call (with destinations only), collect_digits (where
+    somebody sees them: digits.to_agent or digits.hook), hold_line, send_digits."""
     keys: dict[Key, KeyShortcut] = Field(default_factory=dict)
     """What single keys do, such as "0": {do: transfer, to: operator}."""
     digits: Digits = Digits()

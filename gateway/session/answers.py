@@ -187,7 +187,7 @@ class Answers:
     def _on_response_created(self, event: ResponseCreated, now: float, out: list[Effect]) -> None:
         request = self.gate.created(event.response_id, event.request_id)
         withdrawn = self.gate.take_withdrawn(request)
-        if withdrawn or (request is None and self.caller.refuses_answer()):
+        if withdrawn or self._speaker.shut or (request is None and self.caller.refuses_answer()):
             self._speaker.cancel_response(out)
             return
         self._speaker.response_created(request, event.response_id)

@@ -20,7 +20,7 @@ from gateway.session.settings import CallSettings, Interruptions
 from gateway.session.speaker import Speaker
 from gateway.session.turns import Turn, Turns
 from gateway.session.watchdog import Watchdog
-from gateway.words import is_backchannel
+from gateway.words import fold, is_backchannel, is_parting
 
 UNWANTED_S = 5.0
 """For so long after a sound that was none an answer to it is expected and refused; the service makes it as soon as the
@@ -29,6 +29,8 @@ UNANSWERED_S = 1.0
 """A turn that cut an answer off, whose words have come, and that the service has not begun to answer by then is asked
 for: what the service does with a turn that ended during a response of its own is not documented."""
 
+MAX_TURNS = 16
+"""Whose transcripts may still come."""
 MAX_IN_VAIN = 2
 """After so many sounds in a row that were none, such as a loudspeaker's echo, the next does not stop the answer before
 it is known: nobody can listen to an answer that breaks off every second."""
@@ -71,8 +73,14 @@ class CallerTurns:
         self._aside: list[Aside] = []
         self._unwanted_until: float | None = None
         self._ask_at: float | None = None
-        self.cut_count = 0
-        """answers that were cut off so far; whoever waits for the agent's last word looks whether it was"""
+        self.objections = 0
+        """answers that were cut off, and words after a goodbye that go on; whoever waits to end the call looks at it"""
+        self.parting = False
+        """the agent has said goodbye, or that it hands the caller over"""
+        self._parted_at = 0
+        self._turns_begun = 0
+        self._begun: dict[str, int] = {}
+        """turns by their items, counted from 1, the newest"""
 
     def __repr__(self) -> str:
         return f"{self.turns!r} {self._interruption!r}"
@@ -98,6 +106,10 @@ class CallerTurns:
         fields: Fields = {"item_id": event.item_id, "audio_start_ms": event.audio_start_ms}
         out.append(Note("turn.speech_started", fields))
         self._service_hears = True
+        self._turns_begun += 1
+        self._begun[event.item_id] = self._turns_begun
+        if len(self._begun) > MAX_TURNS:
+            del self._begun[next(iter(self._begun))]
         self._speech_item, self._speech_at = event.item_id, now
         self._unwanted_until = self._ask_at = None
         if self._speaker.protected:
@@ -125,20 +137,22 @@ class CallerTurns:
             Whether the caller has said something: a cough and an "uh-huh" under the agent's words are nothing.
         """
         out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
-        has_words = bool(event.text.strip())
+        has_words = bool(fold(event.text))  # "..." has none
         if self._interruption.open and event.item_id == self._item_id:
-            claims = has_words and not is_backchannel(event.text, self._languages)
+            claims = has_words and not self._lets_go_on(event.text)
             self._decide(self._interruption.words(claim_the_turn=claims), now, out)
             if claims:
                 self._ask_at = now + UNANSWERED_S
             return claims
         if has_words and event.item_id == self._item_id and self._unwanted_until is not None:
-            if is_backchannel(event.text, self._languages):
+            if self._lets_go_on(event.text):
                 return False
             self._unwanted_until = None  # it was taken for nothing before its words came
             self._cancel_and_cut(now, out)
             self._ask_at = now + UNANSWERED_S
             return True
+        if has_words and self.parting and not self._lets_go_on(event.text):
+            self.objections += self._begun.get(event.item_id, 0) > self._parted_at
         if has_words:
             self._in_vain = 0
             self._watchdog.progress(now)
@@ -147,6 +161,17 @@ class CallerTurns:
             if self.turns.turn is not Turn.OWED:
                 self._watchdog.disarm()
         return has_words
+
+    def _lets_go_on(self, text: str) -> bool:
+        """Words that do not mean to interrupt."""
+        if self.parting:
+            return is_parting(text, self._languages)
+        return is_backchannel(text, self._languages)
+
+    def part(self) -> None:
+        """The agent has said goodbye: "thank you, bye" is no objection from now on, other words are."""
+        self.parting = True
+        self._parted_at = self._turns_begun
 
     def on_tick(self, now: float, out: list[Effect]) -> bool:
         """Returns whether an answer has to be asked for, because nobody else does."""
@@ -202,7 +227,7 @@ class CallerTurns:
         self._speaker.gate.forget_waiting()
         self._watchdog.disarm()
         if self._speaker.stop(now, out).anything_cut:
-            self.cut_count += 1
+            self.objections += 1
         self.turns.agent_finished()
 
     # --- holding, cutting, going on -------------------------------------------------------------------------------
@@ -266,7 +291,7 @@ class CallerTurns:
         self._in_vain = 0
         self.turns.caller_began(interrupting=cut.anything_cut)
         if cut.anything_cut:
-            self.cut_count += 1
+            self.objections += 1
         if cut.anything_cut and self._audible:
             fields: Fields = {
                 "item_id": cut.cuts[0].item_id if cut.cuts else None,

@@ -75,8 +75,8 @@ class CallControl:
         self.keys = Keys(line, speaker, downlink, answers, self.handing_over, self._say_goodbye)
         self._ending_since: float | None = None
         """somebody wants to end the call, since then"""
-        self._cuts = 0
-        """how often the caller had cut the agent off when the end, or a hand-over, was wished"""
+        self._objections = 0
+        """of the caller, when the end or a hand-over was wished"""
         self._sending: tuple[str, float] | None = None
         """the tool call that sends tones, and when it is answered without news"""
 
@@ -157,7 +157,8 @@ class CallControl:
         self.tools.answer(asked.call_id, told, follow_up=False)
         self._ending_since = None
         self.keys.cancel()
-        self._cuts = self._answers.caller.cut_count
+        self._objections = self._answers.caller.objections
+        self._answers.caller.part()
         self.handing_over.wish(Wish(asked.destination, asked.summary, asked.response_id), now)
 
     def _send_tones(self, asked: SendTones, now: float, out: list[Effect]) -> None:
@@ -193,26 +194,29 @@ class CallControl:
         self._end_when_heard(now)
 
     def _end_when_heard(self, now: float) -> None:
-        self._ending_since, self._cuts = now, self._answers.caller.cut_count
+        self._ending_since, self._objections = now, self._answers.caller.objections
+        self._answers.caller.part()
 
     # --- time -----------------------------------------------------------------------------------------------------
 
     def on_tick(self, now: float, out: list[Effect]) -> None:
-        if self._answers.caller.cut_count != self._cuts:
-            self._cuts = self._answers.caller.cut_count
+        if self._answers.caller.objections != self._objections:
+            self._objections = self._answers.caller.objections
             self._on_objection(out)
         if self._sending is not None and now >= self._sending[1]:
             self.on_sent(DigitsSent(sent=False), now, out)
         self.keys.on_tick(now, out)
+        quiet = self._speaker.quiet(now) and not self._answers.caller.speaking
         if self.handing_over.under_way:
-            self.handing_over.on_tick(now, out)
+            self.handing_over.on_tick(now, out, quiet=quiet)
         elif self._ending_since is not None:
             late = now - self._ending_since >= GOODBYE_S
-            if self._speaker.quiet(now) or late:
+            if quiet or late:
                 self._hang_up(Outcome(Reason.AGENT_HANGUP), now)
 
     def _on_objection(self, out: list[Effect]) -> None:
-        """The caller cut in before the last word was out: what was to follow it does not."""
+        """The caller has more to say: what was to follow the last word does not."""
+        self._answers.caller.parting = False
         if self._ending_since is not None:
             self._ending_since = None
             self._speaker.tell("The caller spoke again: the call has not been ended.", out)

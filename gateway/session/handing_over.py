@@ -85,15 +85,22 @@ class HandingOver:
             self._speaker.tell("The caller spoke again: the call has not been transferred.", out)
             out.append(Note("transfer.withdrawn", {}))
 
-    def on_tick(self, now: float, out: list[Effect]) -> None:
-        """The next step, and the music meanwhile."""
+    def on_tick(self, now: float, out: list[Effect], *, quiet: bool) -> None:
+        """The next step, and the music meanwhile.
+
+        Args:
+            now: on the session's clock.
+            out: takes what is to be done.
+            quiet: everything that was said has been heard, and the caller says nothing.
+        """
         machine = self._machine
         if machine.ringing and self._downlink.queued_s < MUSIC_LEFT_S:
             self._speaker.say(Phrase.HOLD, out, protected=True)
         wish = machine.wish
-        match machine.on_tick(now, quiet=self._speaker.quiet(now)):
+        match machine.on_tick(now, quiet=quiet):
             case Move.TRANSFER if wish is not None:
                 self._answers.caller.stop_agent(now, out)
+                self._speaker.shut = True
                 out.append(Note("transfer.asked", {"destination": wish.destination}))
                 out.append(Transfer(wish.destination, wish.summary))
             case Move.ASK_FOR_NEWS:
@@ -109,6 +116,7 @@ class HandingOver:
         if wish is None:
             return
         out.append(Note("transfer.failed", {"why": why}))
+        self._speaker.shut = self._answers.caller.parting = False
         self._speaker.stop(now, out)
         if wish.response_id is None:
             self._speaker.say(Phrase.NOT_CONNECTED, out)

@@ -236,7 +236,8 @@ class CallSession:
         """What time brings, every 20 ms for the agent and a few times a second for the rest."""
         if self._greeting_waits and self.downlink.rate_hz and self.downlink.queued_s <= GREET_AHEAD_S:
             self._greeting_waits = False
-            self._answers.greet(now, self._out)
+            if not self._control.handing_over.under_way:
+                self._answers.greet(now, self._out)
         if self._lost is None:
             self._answers.on_tick(now, self._out)
         else:

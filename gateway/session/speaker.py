@@ -55,6 +55,8 @@ class Speaker:
         self._numbers = 0
         self._own_texts: list[_OwnText] = []
         self._alone_until = 0.0
+        self.shut = False
+        """the agent has nothing to say for now: what the service makes all the same is refused"""
         self._spoken: dict[str, None] = {}
         """responses with sound, the newest"""
         self._protected_requests: set[str] = set()

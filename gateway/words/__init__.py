@@ -4,9 +4,9 @@ Everything is decided by lists, which stand in data files: the same words always
 and without a network. What a list cannot know, the model and the operator's own services are there for.
 """
 
-from gateway.words.backchannel import is_backchannel
+from gateway.words.backchannel import is_backchannel, is_parting
 from gateway.words.emergency import mentions_emergency
 from gateway.words.fold import fold
 from gateway.words.terms import TermList, builtin_terms
 
-__all__ = ["TermList", "builtin_terms", "fold", "is_backchannel", "mentions_emergency"]
+__all__ = ["TermList", "builtin_terms", "fold", "is_backchannel", "is_parting", "mentions_emergency"]

@@ -1,4 +1,4 @@
-"""Sounds of listening: "mhm", "yeah, okay". They ask the other to go on, and claim no turn."""
+"""Words that claim no turn: sounds of listening ("mhm", "yeah, okay") and, at the end of a call, partings."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def is_backchannel(text: str, languages: Sequence[str]) -> bool:
     said = _shortened(fold(text))
     bases = base_languages(languages)
     return said not in _list("refusals", bases) and _made_of(said, _list("sounds", bases))
+
+
+def is_parting(text: str, languages: Sequence[str]) -> bool:
+    """Whether it is what people say when a call ends, or is handed on: "okay, thank you, bye".
+
+    Made up of partings and sounds of listening alone; to be asked only where the agent has said goodbye.
+    """
+    if len(text) > MAX_CHARS or _QUESTIONS.search(text):
+        return False
+    bases = base_languages(languages)
+    return _made_of(_shortened(fold(text)), _list("sounds", bases) | _list("partings", bases))
 
 
 @lru_cache(maxsize=256)

@@ -100,7 +100,10 @@ def test_the_end_of_a_long_text_is_looked_at() -> None:
     assert TERMS.find("ass " + "x" * MAX_CHARS) is None
 
 
-@given(st.lists(LETTERS | st.text(st.characters(exclude_characters="$@"), max_size=12), min_size=1), st.data())
+@given(
+    st.lists(LETTERS | st.text(st.characters(exclude_characters="$@'`\u2019\u02bc\u00b4"), max_size=12), min_size=1),
+    st.data(),
+)
 def test_every_term_is_found_in_its_own_spelling(terms: list[str], data: st.DataObject) -> None:
     term = data.draw(st.sampled_from(terms))
     found = TermList(terms).find(term)
