@@ -35,6 +35,8 @@ class ResponseGate:
         self._response_id: str | None = None
         self._waiting: deque[CreateResponse] = deque(maxlen=MAX_WAITING)
         self._withdrawn: str | None = None
+        self.closed = False
+        """the model is gone"""
 
     def __repr__(self) -> str:
         return f"<ResponseGate {self._state} waiting={len(self._waiting)}>"
@@ -53,7 +55,9 @@ class ResponseGate:
         return self._state is GateState.IDLE and not self._waiting
 
     def ask(self, request: CreateResponse) -> CreateResponse | None:
-        """Send `request` now if it is returned; otherwise it waits its turn."""
+        """Send `request` now if it is returned; otherwise it waits its turn, or nobody is there to answer it."""
+        if self.closed:
+            return None
         self._waiting.append(request)
         return self._next()
 
@@ -84,8 +88,11 @@ class ResponseGate:
             return False, None
         self._requested = None
         if code == BUSY_CODE:
-            self._waiting.appendleft(request)
             self._state = GateState.ACTIVE  # its id follows with the events of that response
+            if event_id == self._withdrawn:
+                self._withdrawn = None
+                return False, None
+            self._waiting.appendleft(request)
             return False, None
         self._state = GateState.IDLE
         return True, self._next()
@@ -104,6 +111,12 @@ class ResponseGate:
         """Whether the response that has just begun answers a request that was withdrawn after it was sent."""
         withdrawn, self._withdrawn = self._withdrawn, None
         return request is not None and request.event_id == withdrawn
+
+    def close(self) -> None:
+        """The model is gone: no response will end any more, and none begin."""
+        self.closed = True
+        self._state, self._requested, self._response_id = GateState.IDLE, None, None
+        self._waiting.clear()
 
     def _next(self) -> CreateResponse | None:
         if self._state is not GateState.IDLE or not self._waiting:

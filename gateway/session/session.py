@@ -219,6 +219,8 @@ class CallSession:
         """What time brings, every 20 ms for the agent and a few times a second for the rest."""
         if self._lost is None:
             self._answers.on_tick(now, self._out)
+        else:
+            self._speaker.on_tick(now, self._out)  # a person is waited for, and what is protected comes to its end
         if now >= self._next_look and not self._farewell.said:
             self._next_look = now + LOOK_S
             self._control.on_tick(now, self._out)
@@ -317,10 +319,10 @@ class CallSession:
             if self.uplink is not None:
                 self.uplink.detach()
             self._out.append(Note("media.closed", {"code": code}))
-            if self._control.handover.ringing:
-                return  # the network may take our stream away before it says that somebody else has the caller
             clean = code in (1000, 1001)
             self._farewell.outcome = Outcome(Reason.CALLER_HANGUP if clean else Reason.MEDIA_LOST)
+            if self._control.handover.ringing:
+                return  # the network may take our stream away before it says that somebody else has the caller
             self._deadline = now + self._settings.reattach_s
 
     def _on_call_ended(self, now: float) -> None:
