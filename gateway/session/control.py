@@ -87,8 +87,8 @@ class CallControl:
         """the agent wants to end the call, since then"""
         self._cuts = 0
         """how often the caller had cut the agent off when the end, or a hand-over, was wished"""
-        self._sending: tuple[str, float] | None = None
-        """the tool call that sends tones, and when it is answered without news"""
+        self._sending_until: float | None = None
+        """tones are being sent; without news by then they are taken for lost"""
         self._judging: CollectDigits | None = None
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ class CallControl:
             self.handover.stage is not Stage.NONE
             or self.keypad.collecting
             or self._judging is not None
-            or self._sending is not None
+            or self._sending_until is not None
             or self._ending_since is not None
         )
 
@@ -132,7 +132,7 @@ class CallControl:
         """Tell the model what came of the calls of a response, and let it go on."""
         self.tools.response_done(event.response_id)
         self._tell_outputs(now, out)
-        wish = self.handover.wish
+        wish = self.handover.wish if self.handover.stage is Stage.SPEAKING else None
         if wish is not None and wish.response_id == event.response_id and not self._speaker.spoke(event.response_id):
             self._speaker.say(Phrase.CONNECTING, out)
 
@@ -174,22 +174,25 @@ class CallControl:
         self._begin(Wish(asked.destination, asked.summary, asked.response_id), now)
 
     def _send_tones(self, asked: SendTones, now: float, out: list[Effect]) -> None:
-        if self._sending is not None:
+        if self._sending_until is not None:
             self.tools.refuse(asked.call_id, "digits are being sent already")
             return
-        self._sending = (asked.call_id, now + TOOL_S)
+        told = {"status": "sending; you will be told when they are out"}
+        self.tools.answer(asked.call_id, told, follow_up=False)
+        self._sending_until = now + TOOL_S
         out.append(SendDigits(asked.digits))
 
     def _tell_outputs(self, now: float, out: list[Effect]) -> None:
         outputs, go_on = self.tools.take_outputs(lambda: self._speaker.number("output"), self._speaker.spoke)
         out += outputs
         if go_on:
-            self._let_answer(now, out)
+            # A model in a loop would be refused, and asked to go on, for ever: now it can only speak.
+            self._let_answer(now, out, uses_tools=not self.tools.exhausted(now))
 
-    def _let_answer(self, now: float, out: list[Effect]) -> None:
+    def _let_answer(self, now: float, out: list[Effect], *, uses_tools: bool = True) -> None:
         """The model was told something: it speaks next."""
         self._answers.wait_for_agent(now)
-        self._speaker.ask(out)
+        self._speaker.ask(out, uses_tools=uses_tools)
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
@@ -197,9 +200,10 @@ class CallControl:
         """A key was pressed. It stops the agent's voice, which the service can not know of."""
         if self.handover.stage is not Stage.NONE:
             return
-        was_collecting = self.keypad.collecting
+        was_collecting, was_secret = self.keypad.collecting, self.keypad.secret
         pressed = self.keypad.press(digit, now)
-        out.append(Note("key.pressed", {"use": _use(pressed, collecting=was_collecting)}))
+        if not was_secret:  # nor is it told how many there were, and when
+            out.append(Note("key.pressed", {"use": _use(pressed, collecting=was_collecting)}))
         if pressed is None and not was_collecting:
             return
         if not self._speaker.protected:
@@ -309,17 +313,16 @@ class CallControl:
 
     def on_sent(self, event: DigitsSent, now: float, out: list[Effect]) -> None:
         """The network has sent the tones, or can not."""
-        if self._sending is not None:
-            call_id, _ = self._sending
-            self._sending = None
-            self.tools.answer(call_id, {"status": "sent" if event.sent else "failed"})
-            self._tell_outputs(now, out)
+        if self._sending_until is not None:
+            self._sending_until = None
+            self._speaker.tell("The tones have been sent." if event.sent else "The tones could not be sent.", out)
+            self._let_answer(now, out)
 
     def on_tick(self, now: float, out: list[Effect]) -> None:
         if self._answers.caller.cut_count != self._cuts:
             self._cuts = self._answers.caller.cut_count
             self._caller_objected(out)
-        if self._sending is not None and now >= self._sending[1]:
+        if self._sending_until is not None and now >= self._sending_until:
             self.on_sent(DigitsSent(sent=False), now, out)
         collected = self.keypad.on_tick(now, agent_speaks=not self._downlink.idle(now))
         if collected is not None:
