@@ -54,6 +54,8 @@ class CallerTurns:
         self._interruption = Interruption(settings.resume_after_s)
         self._item_id = ""
         """of the turn that is judged, or was judged last"""
+        self._held_items: set[str] = set()
+        """of all turns since the agent is held: words take longer than sounds"""
         self._held_at = 0.0
         self._service_hears = False
         self._stop_sent = False
@@ -117,14 +119,16 @@ class CallerTurns:
         """
         out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
         has_words = bool(event.text.strip())
-        if self._interruption.open and event.item_id == self._item_id:
-            claims = has_words and not is_backchannel(event.text, self._languages)
+        claims = has_words and not is_backchannel(event.text, self._languages)
+        if self._interruption.open and (
+            event.item_id == self._item_id or (claims and event.item_id in self._held_items)
+        ):
             self._decide(self._interruption.words(claim_the_turn=claims), now, out)
             if claims:
                 self._ask_at = now + UNANSWERED_S
             return claims
         if has_words and event.item_id == self._item_id and self._unwanted_until is not None:
-            if is_backchannel(event.text, self._languages):
+            if not claims:
                 return False
             self._unwanted_until = None  # it was taken for nothing before its words came
             self._cancel_and_cut(now, out)
@@ -203,6 +207,8 @@ class CallerTurns:
         self._item_id = item_id
         if first:
             self._held_at, self._stop_sent = now, held.needs_stop
+            self._held_items.clear()
+        self._held_items.add(item_id)
         self._interruption.began(now)
         self._watchdog.disarm()
         out.append(Note("interruption.held", {"item_id": item_id}))
