@@ -90,6 +90,7 @@ class Errands:
         self._note = note
         self._tasks: set[asyncio.Task[None]] = set()
         self._transfers = 0
+        self._sendings = 0
 
     def begin(self, wanted: Wanted) -> None:
         """Start an errand; never waits."""
@@ -175,7 +176,8 @@ class Errands:
         try:
             if connection_id is None or caller is None:
                 raise CallGone("nobody to send tones to")
-            await self._parts.acs.send_digits(connection_id, digits, caller)
+            self._sendings += 1
+            await self._parts.acs.send_digits(connection_id, digits, caller, self._sendings)
         except GatewayError:
             self._tell(DigitsSent(sent=False))
 

@@ -262,15 +262,23 @@ class CallAutomation:
         properties = await self._retrying(lambda: self._call(call_connection_id).get_call_properties())
         return str(properties.call_connection_state) in TRANSFER_STATES
 
-    async def send_digits(self, call_connection_id: str, digits: str, number: str) -> None:
+    async def send_digits(self, call_connection_id: str, digits: str, number: str, attempt: int) -> None:
         """Send tones to the caller's side; an event says when they are out.
+
+        Args:
+            call_connection_id: of the call.
+            digits: of 0 to 9, * and #; at most 18.
+            number: the caller's.
+            attempt: which one of the call; a repetition of the same sends nothing twice.
 
         Raises:
             GatewayError: as `answer`.
         """
         tones: list[str | DtmfTone] = [DtmfTone(_TONES[digit]) for digit in digits]
         await self._retrying(
-            lambda: self._call(call_connection_id).send_dtmf_tones(tones, PhoneNumberIdentifier(number))
+            lambda: self._call(call_connection_id).send_dtmf_tones(
+                tones, PhoneNumberIdentifier(number), headers=_repeatable(f"digits {attempt}", call_connection_id)
+            )
         )
 
     def _call(self, call_connection_id: str) -> CallConnectionClient:

@@ -118,10 +118,10 @@ class Answers:
         """The agent owes something for another reason than a turn of the caller: what a tool brought, say."""
         self._watchdog.arm(now)
 
-    def let_answer(self, now: float, out: list[Effect]) -> None:
+    def let_answer(self, now: float, out: list[Effect], *, uses_tools: bool = True) -> None:
         """The model was told something: it speaks next."""
         self.wait_for_agent(now)
-        self._speaker.ask(out)
+        self._speaker.ask(out, uses_tools=uses_tools)
 
     def on_first_sent(self, item_id: str, heard_at: float, now: float, out: list[Effect]) -> None:
         """The first frame of an item left for the phone; it will be heard at `heard_at`."""

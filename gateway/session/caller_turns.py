@@ -60,6 +60,8 @@ class CallerTurns:
         self._interruption = Interruption(settings.resume_after_s)
         self._item_id = ""
         """of the turn that is judged, or was judged last"""
+        self._held_items: set[str] = set()
+        """of all turns since the agent is held: words take longer than sounds"""
         self._held_at = 0.0
         self._service_hears = False
         self._speech_item, self._speech_at = "", 0.0
@@ -138,20 +140,22 @@ class CallerTurns:
         """
         out.append(Note("turn.transcript", {"item_id": event.item_id, "text": event.text}))
         has_words = bool(fold(event.text))  # "..." has none
-        if self._interruption.open and event.item_id == self._item_id:
-            claims = has_words and not self._lets_go_on(event.text)
+        claims = has_words and not self._lets_go_on(event.text)
+        if self._interruption.open and (
+            event.item_id == self._item_id or (claims and event.item_id in self._held_items)
+        ):
             self._decide(self._interruption.words(claim_the_turn=claims), now, out)
             if claims:
                 self._ask_at = now + UNANSWERED_S
             return claims
         if has_words and event.item_id == self._item_id and self._unwanted_until is not None:
-            if self._lets_go_on(event.text):
+            if not claims:
                 return False
             self._unwanted_until = None  # it was taken for nothing before its words came
             self._cancel_and_cut(now, out)
             self._ask_at = now + UNANSWERED_S
             return True
-        if has_words and self.parting and not self._lets_go_on(event.text):
+        if claims and self.parting:
             self.objections += self._begun.get(event.item_id, 0) > self._parted_at
         if has_words:
             self._in_vain = 0
@@ -249,6 +253,8 @@ class CallerTurns:
         self._item_id = item_id
         if first:
             self._held_at, self._stop_sent, self._audible = now, held.needs_stop, held.anything
+            self._held_items.clear()
+        self._held_items.add(item_id)
         self._interruption.began(now)
         self._watchdog.disarm()
         out.append(Note("interruption.held", {"item_id": item_id}))

@@ -77,8 +77,8 @@ class CallControl:
         """somebody wants to end the call, since then"""
         self._objections = 0
         """of the caller, when the end or a hand-over was wished"""
-        self._sending: tuple[str, float] | None = None
-        """the tool call that sends tones, and when it is answered without news"""
+        self._sending_until: float | None = None
+        """tones are being sent; without news by then they are taken for lost"""
 
     def __repr__(self) -> str:
         return f"<CallControl {self.tools!r} {self.handing_over!r} {self.keys!r}>"
@@ -91,7 +91,7 @@ class CallControl:
     @property
     def busy(self) -> bool:
         """Something is under way that the caller waits for, or works on: nobody asks whether they are still there."""
-        waits = self._sending is not None or self._ending_since is not None
+        waits = self._sending_until is not None or self._ending_since is not None
         return waits or self.handing_over.under_way or self.keys.busy
 
     # --- tools ----------------------------------------------------------------------------------------------------
@@ -115,11 +115,10 @@ class CallControl:
 
     def on_sent(self, event: DigitsSent, now: float, out: list[Effect]) -> None:
         """The network has sent the tones, or can not."""
-        if self._sending is not None:
-            call_id, _ = self._sending
-            self._sending = None
-            self.tools.answer(call_id, {"status": "sent" if event.sent else "failed"})
-            self._tell_outputs(now, out)
+        if self._sending_until is not None:
+            self._sending_until = None
+            self._speaker.tell("The tones have been sent." if event.sent else "The tones could not be sent.", out)
+            self._answers.let_answer(now, out)
 
     def _carry_out(self, asked: Asked, now: float, out: list[Effect]) -> None:
         match asked:
@@ -162,10 +161,12 @@ class CallControl:
         self.handing_over.wish(Wish(asked.destination, asked.summary, asked.response_id), now)
 
     def _send_tones(self, asked: SendTones, now: float, out: list[Effect]) -> None:
-        if self._sending is not None:
+        if self._sending_until is not None:
             self.tools.refuse(asked.call_id, "digits are being sent already")
             return
-        self._sending = (asked.call_id, now + TOOL_S)
+        told = {"status": "sending; you will be told when they are out"}
+        self.tools.answer(asked.call_id, told, follow_up=False)
+        self._sending_until = now + TOOL_S
         out.append(SendDigits(asked.digits))
 
     def _tell_outputs(self, now: float, out: list[Effect]) -> None:
@@ -173,7 +174,8 @@ class CallControl:
         outputs, go_on = self.tools.take_outputs(lambda: speaker.number("output"), speaker.spoke)
         out += [replace(output, item_id=speaker.remember(output.event_id)) for output in outputs]
         if go_on:
-            self._answers.let_answer(now, out)
+            # A model in a loop would be refused, and asked to go on, for ever: now it can only speak.
+            self._answers.let_answer(now, out, uses_tools=not self.tools.exhausted(now))
 
     # --- keys, ending ---------------------------------------------------------------------------------------------
 
@@ -203,7 +205,7 @@ class CallControl:
         if self._answers.caller.objections != self._objections:
             self._objections = self._answers.caller.objections
             self._on_objection(out)
-        if self._sending is not None and now >= self._sending[1]:
+        if self._sending_until is not None and now >= self._sending_until:
             self.on_sent(DigitsSent(sent=False), now, out)
         self.keys.on_tick(now, out)
         quiet = self._speaker.quiet(now) and not self._answers.caller.speaking

@@ -111,6 +111,9 @@ class JudgeDigits(Struct, frozen=True, gc=False):
     purpose: str
     digits: str
 
+    def __repr__(self) -> str:
+        return f"<JudgeDigits {len(self.digits)} digits>"
+
 
 class JudgeText(Struct, frozen=True, gc=False):
     """Ask the line's service about what was said; it answers only if that must not be heard."""

@@ -38,6 +38,9 @@ class PhoneDigit(Struct, frozen=True, gc=False):
     digit: str
     """one of 0-9 A-D * #"""
 
+    def __repr__(self) -> str:
+        return "<PhoneDigit>"  # it may belong to a PIN
+
 
 class PhoneClosed(Struct, frozen=True, gc=False):
     """The media socket is gone; whether the call is over is not known yet."""

@@ -39,6 +39,8 @@ class ResponseGate:
         """the response that was active when ours was sent has ended; the refusal may still be on its way"""
         self._names_requests = False
         """the service tells which request a response answers"""
+        self.closed = False
+        """the model is gone"""
 
     def __repr__(self) -> str:
         return f"<ResponseGate {self._state} waiting={len(self._waiting)}>"
@@ -57,7 +59,9 @@ class ResponseGate:
         return self._state is GateState.IDLE and not self._waiting
 
     def ask(self, request: CreateResponse) -> CreateResponse | None:
-        """Send `request` now if it is returned; otherwise it waits its turn."""
+        """Send `request` now if it is returned; otherwise it waits its turn, or nobody is there to answer it."""
+        if self.closed:
+            return None
         self._waiting.append(request)
         return self._next()
 
@@ -105,7 +109,10 @@ class ResponseGate:
             return False, None
         self._requested = None
         if code == BUSY_CODE:
-            self._waiting.appendleft(request)
+            if event_id == self._withdrawn:
+                self._withdrawn = None
+            else:
+                self._waiting.appendleft(request)
             if self._other_over:
                 self._state = GateState.IDLE
                 return False, self._next()
@@ -124,17 +131,18 @@ class ResponseGate:
         if self._requested is not None and self._requested.event_id == event_id:
             self._withdrawn = event_id
 
-    def abandon(self) -> None:
-        """The service answers nothing any more: nothing is asked for, and nothing waits."""
-        self._state, self._requested, self._response_id = GateState.IDLE, None, None
-        self._waiting.clear()
-
     def take_withdrawn(self, request: CreateResponse | None) -> bool:
         """Whether the response that has just begun answers a request that was withdrawn after it was sent."""
         if request is None or request.event_id != self._withdrawn:
             return False
         self._withdrawn = None
         return True
+
+    def close(self) -> None:
+        """The model is gone: no response will end any more, and none begin."""
+        self.closed = True
+        self._state, self._requested, self._response_id = GateState.IDLE, None, None
+        self._waiting.clear()
 
     def _next(self) -> CreateResponse | None:
         if self._state is not GateState.IDLE or not self._waiting:

@@ -62,7 +62,7 @@ class HandingOver:
 
     def on_response_done(self, event: ResponseDone, out: list[Effect]) -> None:
         """A model that said nothing with its wish leaves the sentence to us."""
-        wish = self._machine.wish
+        wish = self._machine.wish if self._machine.stage is Stage.SPEAKING else None
         if wish is not None and wish.response_id == event.response_id and not self._speaker.spoke(event.response_id):
             self._speaker.say(Phrase.CONNECTING, out)
 

@@ -60,9 +60,10 @@ class Keys:
 
     def on_digit(self, digit: str, now: float, out: list[Effect]) -> None:
         """A key was pressed. One that means something stops the agent's voice, which the service can not know of."""
-        was_collecting = self._keypad.collecting
+        was_collecting, was_secret = self._keypad.collecting, self._keypad.secret
         pressed = self._keypad.press(digit, now)
-        out.append(Note("key.pressed", {"use": _use(pressed, collecting=was_collecting)}))
+        if not was_secret:  # nor is it told how many there were, and when
+            out.append(Note("key.pressed", {"use": _use(pressed, collecting=was_collecting)}))
         if pressed is None and not was_collecting:
             return
         if not self._speaker.protected:

@@ -29,7 +29,8 @@ class Moderation:
         if settings is not None and settings.builtin_words:
             terms = (*terms, *builtin_terms(languages))
         self._terms = TermList(terms) if terms else None
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, str | None] = {}
+        """what items have said so far; None: complained about"""
 
     @property
     def asks(self) -> bool:
@@ -43,11 +44,14 @@ class Moderation:
         """More of what the agent is about to say. True: it must not be heard."""
         if self._terms is None:
             return False
-        text = (self._texts.get(item_id, "") + delta)[-MAX_CHARACTERS:]
-        self._texts[item_id] = text
+        said = self._texts.get(item_id, "")
+        if said is None:
+            return False
+        found = self._terms.find(said + delta) is not None
+        self._texts[item_id] = None if found else (said + delta)[-MAX_CHARACTERS:]
         if len(self._texts) > MAX_ITEMS:
             del self._texts[next(iter(self._texts))]
-        return self._terms.find(text) is not None
+        return found
 
     def on_caller_text(self, text: str) -> bool:
         """What the caller said. True: the agent must not answer it."""

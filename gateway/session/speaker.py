@@ -115,7 +115,7 @@ class Speaker:
     def say_sentence(self, sentence: Sentence, now: float, out: list[Effect], *, protected: bool = False) -> None:
         """A text in the agent's voice where there is one, else, or where the service does not say it, the recording."""
         text = sentence.text(self.language)
-        if text is None:
+        if text is None or self.gate.closed:
             self.say(sentence.phrase, out, protected=protected)
             return
         event_id = self.number("say")
@@ -209,11 +209,11 @@ class Speaker:
 
     def model_gone(self, now: float, out: list[Effect]) -> None:
         """The service says nothing any more: what it was to say for us is said by recordings."""
+        self.gate.close()
         own_texts, self._own_texts = self._own_texts, []
         for own in own_texts:
             self.say(own.sentence.phrase, out, protected=own.protected)
         self._protected_responses.clear()
-        self.gate.abandon()
         self._downlink.resume(now)
 
     def hold(self, now: float, out: list[Effect]) -> Held:

@@ -147,10 +147,17 @@ class Tools:
         """It was answered without being carried out."""
         return self._calls[call_id].refused
 
+    def exhausted(self, now: float) -> bool:
+        """A call would be refused now, whatever it asks for."""
+        return len(self._calls) >= MAX_CALLS or self._too_fast(now)
+
+    def _too_fast(self, now: float) -> bool:
+        return len(self._recent) == MAX_CALLS_A_MINUTE and now - self._recent[0] < MINUTE_S
+
     def _count(self, now: float) -> None:
         if len(self._calls) > MAX_CALLS:
             raise BadArguments("too many tool calls in this phone call; speak with the caller instead")
-        if len(self._recent) == MAX_CALLS_A_MINUTE and now - self._recent[0] < MINUTE_S:
+        if self._too_fast(now):
             raise BadArguments("too many tool calls in a minute; speak with the caller first")
         self._recent.append(now)
 
