@@ -15,13 +15,14 @@ from aiohttp import web
 from azure.core.credentials import AzureKeyCredential
 
 from gateway.audio.pcm import PCM16_16K, PCM16_24K
-from gateway.clients.call_automation import AnswerUrls, Budget, CallAutomation
+from gateway.clients.call_automation import AnswerUrls, Budget, CallAutomation, TransferTarget
 from gateway.clients.http import make_session
-from gateway.errors import AcsError, CallGone, LostRace
+from gateway.errors import AcsError, CallGone, GatewayError, LostRace
 from gateway.simulator.phone import CallPlan, PhoneNetwork
 from gateway.simulator.phone.network import LiveCall
 from gateway.simulator.phone.rest import RequestNote
 from gateway.simulator.phone.switches import PhoneSwitches
+from gateway.simulator.phone.targets import Headers, Target
 from gateway.simulator.virtual_time import virtual_time_runner
 
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
@@ -290,6 +291,99 @@ def test_a_call_without_its_media_is_seen_as_such() -> None:
         assert not await line.acs.media_is_active(connection_id)
 
     with_ringing(test, media_refused=100)
+
+
+# --- during the call ----------------------------------------------------------------------------------------------
+
+OPERATOR = TransferTarget.of(phone_number="+18005550199", caller_id="+18005550126")
+TEAMS_ID = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("target", "reached", "headers"),
+    [
+        (OPERATOR, Target("phoneNumber", "+18005550199"), Headers({"X-MS-Custom-Reference": "call-1"}, {})),
+        (
+            TransferTarget.of(acs_user="8:acs:agent", caller_id="+18005550126"),
+            Target("communicationUser", "8:acs:agent"),
+            Headers({}, {"Reference": "call-1"}),
+        ),
+        (
+            TransferTarget.of(teams_user=TEAMS_ID),
+            Target("microsoftTeamsUser", TEAMS_ID),
+            Headers({}, {"Reference": "call-1"}),
+        ),
+    ],
+)
+def test_a_caller_is_handed_over_to_each_kind_of_person(
+    target: TransferTarget, reached: Target, headers: Headers
+) -> None:
+    async def test(line: Line) -> None:
+        connection_id = await line.answer()
+        await asyncio.sleep(1.0)
+        await line.acs.transfer(connection_id, target, {"Reference": "call-1"}, 1)
+        assert await line.acs.transfer_is_under_way(connection_id)
+        record = await line.live.wait()
+        assert record.ending == "transferred"
+        (request,) = record.transfers
+        assert (request.target, request.headers) == (reached, headers)
+        assert request.source_caller_id == ("+18005550126" if target is OPERATOR else None)
+        with pytest.raises(CallGone):
+            await line.acs.transfer_is_under_way(connection_id)
+
+    with_ringing(test)
+
+
+def test_a_destination_without_an_address_is_none() -> None:
+    with pytest.raises(ValueError, match="address"):
+        TransferTarget.of(caller_id="+18005550126")
+
+
+def test_a_target_shows_no_number() -> None:
+    assert "1800" not in repr(OPERATOR)
+
+
+def test_the_same_attempt_is_one_transfer_and_the_next_another() -> None:
+    async def test(line: Line) -> None:
+        connection_id = await line.answer()
+        await asyncio.sleep(1.0)
+        for _ in range(2):
+            await line.acs.transfer(connection_id, OPERATOR, {}, 1)
+        await asyncio.sleep(10.0)
+        assert not await line.acs.transfer_is_under_way(connection_id)
+        await line.acs.transfer(connection_id, OPERATOR, {}, 2)
+        await asyncio.sleep(10.0)
+        await line.acs.hang_up(connection_id)
+        assert len((await line.live.wait()).transfers) == 2
+
+    with_ringing(test, transfer=("failed",))
+
+
+def test_a_second_transfer_at_the_same_time_is_refused() -> None:
+    async def test(line: Line) -> None:
+        connection_id = await line.answer()
+        await asyncio.sleep(1.0)
+        await line.acs.transfer(connection_id, OPERATOR, {}, 1)
+        with pytest.raises(GatewayError):
+            await line.acs.transfer(connection_id, OPERATOR, {}, 2)
+        await line.live.wait()
+
+    with_ringing(test)
+
+
+def test_tones_are_sent_to_the_caller_once_for_each_attempt() -> None:
+    async def test(line: Line) -> None:
+        connection_id = await line.answer()
+        await asyncio.sleep(1.0)
+        number = line.live.call.plan.caller
+        for attempt in (1, 1, 2):
+            await line.acs.send_digits(connection_id, "1*#", number, attempt)
+            await asyncio.sleep(5.0)
+        await line.acs.hang_up(connection_id)
+        record = await line.live.wait()
+        assert [sent.tones for sent in record.sent_tones] == [("one", "asterisk", "pound")] * 2
+
+    with_ringing(test)
 
 
 def test_nothing_of_a_call_is_in_an_error() -> None:

@@ -69,6 +69,55 @@ def test_what_waited_for_an_interrupted_turn_is_forgotten() -> None:
     assert gate.idle
 
 
+def test_a_sentence_of_ours_is_about_no_turn_and_stays() -> None:
+    gate = ResponseGate()
+    gate.created("r1")
+    gate.ask(CreateResponse("about the turn"))
+    gate.ask(CreateResponse("sentence", say="Dial 112."))
+    gate.forget_waiting()
+    assert gate.done("r1") == CreateResponse("sentence", say="Dial 112.")
+
+
+def test_what_nobody_wants_any_more_is_not_asked_for() -> None:
+    gate = ResponseGate()
+    gate.created("r1")
+    gate.ask(CreateResponse("a"))
+    gate.ask(CreateResponse("b"))
+    gate.withdraw("a")
+    assert gate.done("r1") == CreateResponse("b")
+
+
+def test_a_request_withdrawn_after_it_was_sent_is_known_when_its_response_begins() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    gate.withdraw("a")
+    assert gate.take_withdrawn(gate.created("r1"))
+    gate.done("r1")
+    gate.ask(CreateResponse("b"))
+    assert not gate.take_withdrawn(gate.created("r2"))
+
+
+def test_a_withdrawn_request_that_was_too_early_is_not_sent_again() -> None:
+    gate = ResponseGate()
+    gate.ask(CreateResponse("a"))
+    gate.withdraw("a")
+    assert gate.refused("a", BUSY_CODE) == (False, None)
+    assert not gate.take_withdrawn(gate.created("theirs"))
+    assert gate.done("theirs") is None
+    assert gate.idle
+
+
+def test_nothing_is_asked_of_a_model_that_is_gone() -> None:
+    gate = ResponseGate()
+    gate.created("r1")
+    gate.ask(CreateResponse("a"))
+    gate.close()
+    assert gate.idle
+    assert gate.response_id is None
+    assert gate.ask(CreateResponse("b")) is None
+    assert gate.idle
+
+
 @given(st.lists(st.sampled_from(["ask", "created", "done", "refused", "busy", "stale"]), max_size=60))
 def test_never_two_requests_without_an_end_between_them(steps: list[str]) -> None:
     gate, number, response, open_requests = ResponseGate(), 0, 0, 0

@@ -17,8 +17,12 @@ from gateway.wire.call_automation import (
     Callback,
     CallConnected,
     CallDisconnected,
+    CallTransferAccepted,
+    CallTransferFailed,
     MediaStreamingFailed,
     OtherCallback,
+    SendDtmfTonesOver,
+    why_not_connected,
 )
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "acs"
@@ -76,6 +80,48 @@ def test_an_answer_that_failed_later() -> None:
     assert failed == AnswerFailed("AnswerFailed", None, None, 408, 10057)
 
 
+def test_a_transfer_that_somebody_took_and_one_that_nobody_did() -> None:
+    data = {"callConnectionId": "c-1", "resultInformation": {"code": 486, "subCode": 8539, "message": "+1 555 is busy"}}
+
+    assert parse(
+        {"type": "Microsoft.Communication.CallTransferAccepted", "id": "e-1", "data": data},
+        {"type": "Microsoft.Communication.CallTransferFailed", "id": "e-2", "data": data},
+        {"type": "Microsoft.Communication.CallTransferFailed"},
+    ) == [
+        CallTransferAccepted("CallTransferAccepted", "e-1", "c-1"),
+        CallTransferFailed("CallTransferFailed", "e-2", "c-1", 486, 8539),
+        CallTransferFailed("CallTransferFailed"),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("SendDtmfTonesCompleted", True), ("SendDtmfTonesFailed", False)])
+def test_tones_are_out_or_could_not_be_sent(kind: str, sent: bool) -> None:
+    assert parse({"type": f"Microsoft.Communication.{kind}", "data": {"callConnectionId": "c-1"}}) == [
+        SendDtmfTonesOver(kind, None, "c-1", sent=sent)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (486, "busy"),
+        (600, "busy"),
+        (603, "declined"),
+        (403, "not_allowed"),
+        (404, "unreachable"),
+        (408, "unreachable"),
+        (480, "unreachable"),
+        (487, "unreachable"),
+        (500, "failed"),
+        (0, "failed"),
+        (-1, "failed"),
+        (None, "failed"),
+    ],
+)
+def test_why_nobody_was_reached_is_one_of_a_few_words(code: int | None, why: str) -> None:
+    assert why_not_connected(code) == why
+
+
 def test_a_bad_event_never_spoils_the_others() -> None:
     connected = {"type": "Microsoft.Communication.CallConnected", "id": "a\nb", "data": {"callConnectionId": "x" * 129}}
 
@@ -129,7 +175,17 @@ def test_any_bytes_are_events_or_a_bad_message(body: bytes) -> None:
         assert call_automation.parse(body)
 
 
-TYPES = ("CallConnected", "CallDisconnected", "AnswerFailed", "MediaStreamingFailed", "PlayFailed")
+TYPES = (
+    "CallConnected",
+    "CallDisconnected",
+    "AnswerFailed",
+    "MediaStreamingFailed",
+    "CallTransferAccepted",
+    "CallTransferFailed",
+    "SendDtmfTonesCompleted",
+    "SendDtmfTonesFailed",
+    "PlayFailed",
+)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),

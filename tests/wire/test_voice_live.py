@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 
 from gateway.bounds import MAX_MODEL_EVENT_BYTES
 from gateway.errors import BadMessage
-from gateway.session.effects import AppendAudio, CancelResponse, CreateResponse, ModelCommand, TruncateItem
+from gateway.session.effects import (
+    AppendAudio,
+    CancelResponse,
+    CreateResponse,
+    DeleteItem,
+    ModelCommand,
+    TellModel,
+    ToolOutput,
+    TruncateItem,
+)
 from gateway.session.events import (
     AudioDelta,
+    FunctionCall,
+    InputTranscript,
     ItemTruncated,
     ModelError,
     ModelOther,
@@ -151,6 +162,38 @@ def test_places_in_audio_are_never_negative() -> None:
     for value in (-1, "7", 1.5, None, True):
         event = read({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": value})
         assert event == SpeechStarted("i", 0)
+
+
+CALL = {
+    "type": "response.function_call_arguments.done",
+    "response_id": "r",
+    "item_id": "i",
+    "call_id": "c",
+    "name": "transfer_call",
+    "arguments": '{"destination":"\u006fperator"}',
+}
+
+
+def test_a_call_of_a_tool_keeps_its_arguments_as_they_were_written() -> None:
+    assert read(CALL) == FunctionCall("r", "i", "c", "transfer_call", CALL["arguments"])
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [], {}, True])
+def test_a_call_that_can_be_answered_is_a_call_whatever_else_it_lacks(wrong: Any) -> None:
+    assert read({"type": CALL["type"], "call_id": "c", "name": wrong, "arguments": wrong, "response_id": wrong}) == (
+        FunctionCall("", "", "c", "", "")
+    )
+
+
+@pytest.mark.parametrize("call_id", [None, "", 5, ["c"]])
+def test_a_call_without_its_id_could_not_be_answered(call_id: Any) -> None:
+    assert refusal(json.dumps(CALL | {"call_id": call_id}).encode()) == "shape"
+
+
+@pytest.mark.parametrize(("language", "known"), [("de-DE", "de-DE"), (None, ""), ("German, I think", ""), (5, "")])
+def test_the_callers_language_is_known_where_the_service_says_it(language: Any, known: str) -> None:
+    event = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": "Hallo"}
+    assert read(event | {"language": language}) == InputTranscript("i", "Hallo", known)
 
 
 def test_known_types_that_are_not_used_keep_their_name_and_strangers_do_not() -> None:
@@ -298,6 +341,35 @@ def test_appended_audio_is_what_a_json_encoder_writes(pcm: bytes) -> None:
                 "audio_end_ms": 1240,
             },
         ),
+        (
+            CreateResponse("e1", instructions="Goodbye.", uses_tools=False),
+            {
+                "type": "response.create",
+                "event_id": "e1",
+                "response": {"instructions": "Goodbye.", "tool_choice": "none"},
+            },
+        ),
+        (
+            ToolOutput("e4", 'c"', '{"status":"done"}'),
+            {
+                "type": "conversation.item.create",
+                "event_id": "e4",
+                "item": {"type": "function_call_output", "call_id": 'c"', "output": '{"status":"done"}'},
+            },
+        ),
+        (
+            TellModel("e5", 'The check says: "fine".'),
+            {
+                "type": "conversation.item.create",
+                "event_id": "e5",
+                "item": {
+                    "type": "message",
+                    "role": "system",
+                    "content": [{"type": "input_text", "text": 'The check says: "fine".'}],
+                },
+            },
+        ),
+        (DeleteItem("e6", "i"), {"type": "conversation.item.delete", "event_id": "e6", "item_id": "i"}),
     ],
 )
 def test_commands(command: ModelCommand, message: dict[str, Any]) -> None:
