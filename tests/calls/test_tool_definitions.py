@@ -35,6 +35,7 @@ def line(**changes: Any) -> Line:
         "destinations": DESTINATIONS,
         "caller_id": "+15555550100",
         "emergency": {"sentence": "Dial 112."},
+        "digits": {"to_agent": True},
     }
     return Line.model_validate(everything | changes)
 
@@ -51,6 +52,13 @@ def test_a_transfer_needs_somebody_to_transfer_to() -> None:
     assert "transfer_call" not in [tool["name"] for tool in tool_definitions(alone)]
 
 
+def test_digits_need_somebody_who_sees_them() -> None:
+    hook = {"url": "https://example.com/pin"}
+    assert "collect_digits" not in allowed_tools(line(digits={}))
+    assert "collect_digits" in allowed_tools(line(digits={"hook": hook}))
+    assert "collect_digits" in allowed_tools(line(digits={"to_agent": True}))
+
+
 def test_people_have_names_and_no_addresses() -> None:
     text = json.dumps(tool_definitions(line()))
     (transfer,) = [tool for tool in tool_definitions(line()) if tool["name"] == "transfer_call"]
@@ -62,7 +70,8 @@ def test_people_have_names_and_no_addresses() -> None:
 
 @pytest.mark.parametrize("to_agent", [True, False])
 def test_the_model_knows_whether_it_will_see_the_digits(to_agent: bool) -> None:
-    (collect,) = tool_definitions(line(tools=["collect_digits"], digits={"to_agent": to_agent}, emergency=None))
+    digits = {"to_agent": True} if to_agent else {"hook": {"url": "https://example.com/pin"}}
+    (collect,) = tool_definitions(line(tools=["collect_digits"], digits=digits, emergency=None))
     assert ("You are not told" in collect["description"]) is not to_agent
 
 

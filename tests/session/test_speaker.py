@@ -121,7 +121,7 @@ def test_a_sentence_the_service_does_not_say_is_said_by_the_recording(why: str) 
         voice.speaker.gate.refused(request.event_id, "invalid")
         voice.speaker.refused(request.event_id, voice.out)
     else:
-        voice.speaker.model_gone(voice.out)
+        voice.speaker.model_gone(voice.now, voice.out)
     assert voice.clips() == ["emergency"]
     assert voice.speaker.protected
     voice.pass_time(4.0)
@@ -131,7 +131,7 @@ def test_a_sentence_the_service_does_not_say_is_said_by_the_recording(why: str) 
 
 def test_without_a_model_a_sentence_is_said_at_once() -> None:
     voice = Voice()
-    voice.speaker.model_gone(voice.out)
+    voice.speaker.model_gone(voice.now, voice.out)
     voice.speaker.say_sentence(HELP, voice.now, voice.out)
     assert voice.clips() == ["emergency"]
     assert voice.asked() == []

@@ -346,7 +346,11 @@ def test_appended_audio_is_what_a_json_encoder_writes(pcm: bytes) -> None:
             {
                 "type": "response.create",
                 "event_id": "e1",
-                "response": {"instructions": "Goodbye.", "tool_choice": "none"},
+                "response": {
+                    "metadata": {"request": "e1"},
+                    "instructions": "Goodbye.",
+                    "tool_choice": "none",
+                },
             },
         ),
         (
