@@ -102,10 +102,11 @@ def test_a_line_says_what_callers_can_expect(tmp_path: Path, capsys: pytest.Capt
     assert "callers whom no agent can answer: to night\n" in said
     assert "people: operator (telephone), billing (Teams user), night (ACS user)\n" in said
     assert "keys: 0 to operator, 9 repeat\n" in said
-    assert "tools: end_call, transfer_call, collect_digits, hold_line\n" in said
+    # collect_digits is not among them: nobody on this line could see what was typed.
+    assert "tools: end_call, transfer_call, hold_line\n" in said
     assert "at most 20 minutes; asks once after 8 s of silence\n" in said
     assert "in an emergency: a sentence, then to operator\n" in said
-    assert "answers support; may end_call, transfer_call, collect_digits, hold_line\n" in said
+    assert "answers support; may end_call, transfer_call, hold_line\n" in said
     assert "note        line" not in said
     assert "0199" not in said
 

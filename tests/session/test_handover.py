@@ -30,7 +30,7 @@ def test_the_network_is_asked_when_the_sentence_has_been_heard() -> None:
     handover = Handover()
     handover.begin(WISH, 0.0)
     assert handover.on_tick(3.0, quiet=False) is None
-    assert handover.stage == "speaking"
+    assert handover.stage is Stage.SPEAKING
     assert handover.on_tick(4.0, quiet=True) is Move.TRANSFER
     assert handover.ringing
     assert handover.on_tick(4.1, quiet=True) is None, "once"

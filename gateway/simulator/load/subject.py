@@ -198,7 +198,16 @@ def gateway_config(plan: LoadPlan, far: FarSides, port: int, metrics_port: int) 
                 "deployments": ["load"],
             }
         ],
-        "lines": [{"name": "load", "numbers": "*", "agent": "load"}],
+        # No manners: their clips are no answers of the twin, and would count as sound nobody had sent.
+        "lines": [
+            {
+                "name": "load",
+                "numbers": "*",
+                "agent": "load",
+                "disclosure": {"enabled": False},
+                "silence": None,
+            }
+        ],
     }
 
 
