@@ -53,7 +53,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -n 2 -m "not system"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not system"
 
 test-system: $(VENV)/.dev
 	$(BIN)/pytest -m system

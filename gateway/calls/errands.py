@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+import structlog
+
 from gateway.bounds import MAX_HOOK_RESULT_CHARACTERS
 from gateway.calls.judges import load_judge
 from gateway.clients.call_automation import CallAutomation, TransferTarget
@@ -50,6 +52,8 @@ HEADER_CHARACTERS = 256
 FUNCTION_S = 1.0
 """An operator's function that takes longer has no say about that sentence; its thread is left to itself."""
 
+log = structlog.get_logger()
+
 Wanted: TypeAlias = NetworkRequest | HookRequest
 
 
@@ -65,6 +69,8 @@ class ErrandParts:
     hooks: Hooks
     transfers: Rate
     """of the whole process"""
+    on_bug: Callable[[], None]
+    """counts an error of ours"""
 
 
 class Errands:
@@ -89,7 +95,6 @@ class Errands:
         self._tell = tell
         self._note = note
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transfers = 0
         self._sendings = 0
 
     def begin(self, wanted: Wanted) -> None:
@@ -97,7 +102,7 @@ class Errands:
         if len(self._tasks) >= MAX_AT_ONCE and isinstance(wanted, JudgeText):
             self._story("hook.failed", {"hook": "moderation", "kind": "too_many"})
             return
-        task = asyncio.create_task(self._run(wanted), name=f"{type(wanted).__name__} {self._parts.call_id}")
+        task = asyncio.create_task(self._finish(wanted), name=f"{type(wanted).__name__} {self._parts.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -108,10 +113,27 @@ class Errands:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _finish(self, wanted: Wanted) -> None:
+        """Whatever breaks, the session is told: it must not wait for an errand that is gone."""
+        try:
+            await self._run(wanted)
+        except Exception:
+            log.exception("errand.broken", errand=type(wanted).__name__)
+            self._parts.on_bug()
+            match wanted:
+                case Transfer(attempt=attempt):
+                    self._tell(TransferFailed("failed", attempt))
+                case SendDigits():
+                    self._tell(DigitsSent(sent=False))
+                case JudgeDigits():
+                    self._tell(DigitsJudged(None))
+                case _:
+                    pass  # asked again, or without a say
+
     def _run(self, wanted: Wanted) -> Coroutine[Any, Any, None]:
         match wanted:
-            case Transfer(destination=destination, summary=summary):
-                return self._transfer(destination, summary)
+            case Transfer():
+                return self._transfer(wanted)
             case AskTransferState():
                 return self._ask_transfer_state()
             case SendDigits(digits=digits):
@@ -123,27 +145,24 @@ class Errands:
 
     # --- the phone network ----------------------------------------------------------------------------------------
 
-    async def _transfer(self, name: str, summary: str) -> None:
-        parts = self._parts
-        destination, connection_id = parts.line.destination(name), self._connection_id()
+    async def _transfer(self, wanted: Transfer) -> None:
+        parts, attempt = self._parts, wanted.attempt
+        destination, connection_id = parts.line.destination(wanted.destination), self._connection_id()
         if connection_id is None:
-            self._tell(TransferFailed("failed"))
+            self._tell(TransferFailed("failed", attempt))
         elif destination.phone_number is not None and destination.phone_number == parts.caller:
-            self._tell(TransferFailed("not_allowed"))  # to oneself
+            self._tell(TransferFailed("not_allowed", attempt))  # to oneself
         elif not parts.transfers.take():
             self._story("transfer.too_many", {})
-            self._tell(TransferFailed("not_allowed"))
+            self._tell(TransferFailed("not_allowed", attempt))
         else:
-            self._transfers += 1
-            await self._report(destination, summary)
-            headers = {"Reference": parts.call_id, "Summary": header_text(summary)}
+            await self._report(destination, wanted.summary)
+            headers = {"Reference": parts.call_id, "Summary": header_text(wanted.summary)}
             try:
-                await parts.acs.transfer(
-                    connection_id, transfer_target(parts.line, destination), headers, self._transfers
-                )
+                await parts.acs.transfer(connection_id, transfer_target(parts.line, destination), headers, attempt)
             except GatewayError as error:
                 self._story("transfer.refused", {"why": type(error).__name__})
-                self._tell(TransferFailed("failed"))
+                self._tell(TransferFailed("failed", attempt))
 
     async def _report(self, destination: Destination, summary: str) -> None:
         """Tell the operator's service who comes. The hand-over does not depend on it."""

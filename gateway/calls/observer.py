@@ -48,6 +48,9 @@ class OfferObserver(Protocol):
     def call(self, call_id: str, deployment: Deployment) -> CallObserver:
         """The observer of a call that begins."""
 
+    def bug(self) -> None:
+        """An error of ours that should be impossible."""
+
     def attempt_ended(self, outcome: Outcome) -> None:
         """An incoming call ended without an agent."""
 

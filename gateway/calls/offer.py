@@ -219,6 +219,7 @@ class Offers:
                     acs=offer.acs,
                     hooks=parts.hooks,
                     transfers=parts.transfers,
+                    on_bug=parts.observer.bug,
                 ),
                 prompt_url=self._clip_url(offer, deployment.name, Phrase.FILLER),
             )

@@ -39,6 +39,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from gateway.audio.pcm import PCM16_24K, AudioFormat
 from gateway.clients.http import azure_transport
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace
+from gateway.wire.call_automation import transfer_context
 
 T = TypeVar("T")
 
@@ -235,7 +236,7 @@ class CallAutomation:
             call_connection_id: of the call.
             target: who takes over.
             headers: for the person's system: SIP headers of a phone number, VoIP headers of others.
-            attempt: which one of the call; a repetition of the same is harmless.
+            attempt: which one of the call, from 1; the events about it say so; a repetition of the same is harmless.
 
         Raises:
             GatewayError: as `answer`.
@@ -248,6 +249,7 @@ class CallAutomation:
                 sip_headers={f"{SIP_PREFIX}{name}": value for name, value in headers.items()} if to_phone else None,
                 voip_headers=None if to_phone else dict(headers),
                 source_caller_id_number=source if to_phone else None,
+                operation_context=transfer_context(attempt),
                 headers=_repeatable(f"transfer {attempt}", call_connection_id),
             )
         )

@@ -23,7 +23,7 @@ def make_public_app(
         middlewares=[
             doorkeeper.presence,
             make_access_middleware(telemetry, clock, log_requests=access_log),
-            make_problems_middleware(telemetry.call_broken),
+            make_problems_middleware(telemetry.bug),
         ]
     )
     app.add_routes(ROUTES)

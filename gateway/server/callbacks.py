@@ -55,10 +55,10 @@ def deliver(call: LiveCall, event: call_automation.CallbackEvent) -> None:
             call.on_call_ended()
         case call_automation.MediaStreamingFailed(status_details=details):
             call.on_media_failed(details)
-        case call_automation.CallTransferAccepted():
-            call.on_event(TransferAccepted())
-        case call_automation.CallTransferFailed(code=code):
-            call.on_event(TransferFailed(call_automation.why_not_connected(code)))
+        case call_automation.CallTransferAccepted(attempt=attempt):
+            call.on_event(TransferAccepted(attempt))
+        case call_automation.CallTransferFailed(code=code, attempt=attempt):
+            call.on_event(TransferFailed(call_automation.why_not_connected(code), attempt))
         case call_automation.PlayEnded():
             call.on_event(PlayOver())
         case call_automation.SendDtmfTonesOver(sent=sent):

@@ -88,7 +88,7 @@ class Gateway:
         self._keys_ready: tuple[asyncio.Event, ...] = ()
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
-        self.supervisor = CallSupervisor(self.telemetry.call_broken)
+        self.supervisor = CallSupervisor(self.telemetry.bug)
         self._closed = ClosedLines()
         self.live: LiveConfiguration
         """after `start`"""
@@ -118,7 +118,7 @@ class Gateway:
         if task.cancelled():
             return
         self.broken = True
-        self.telemetry.call_broken()
+        self.telemetry.bug()
         log.error("background.broken", part=task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:

@@ -108,7 +108,7 @@ OPERATION = web.AppKey("operation", Operation)
 def add_operate_routes(app: web.Application, operation: Operation) -> None:
     """Let operators command through this application."""
     app[OPERATION] = operation
-    app.middlewares.append(make_problems_middleware(operation.telemetry.call_broken))
+    app.middlewares.append(make_problems_middleware(operation.telemetry.bug))
     app.add_routes(routes)
 
 

@@ -79,7 +79,7 @@ class Attendant:
     def on_agent_words(self, event: TranscriptDelta | TranscriptDone, now: float, out: list[Effect]) -> None:
         """The agent is about to say something, or has it all."""
         if isinstance(event, TranscriptDelta):
-            if self._moderation.on_agent_text(event.item_id, event.text):
+            if self._moderation.on_agent_text(event.response_id, event.item_id, event.text):
                 self._silence_agent(Side.AGENT, now, out)
         elif self._moderation.asks:
             out.append(JudgeText(Side.AGENT, event.text, event.item_id))

@@ -90,6 +90,8 @@ class Transfer(Struct, frozen=True, gc=False):
     destination: str
     summary: str
     """for the person there; at most a few sentences"""
+    attempt: int
+    """of the call, from 1"""
 
 
 class AskTransferState(Struct, frozen=True, gc=False):

@@ -55,12 +55,16 @@ class CallEnded(Struct, frozen=True, gc=False):
 class TransferAccepted(Struct, frozen=True, gc=False):
     """Somebody else has the caller now; the end of our leg follows."""
 
+    attempt: int | None = None
+    """of the call, from 1; None: the network does not say which one it speaks of"""
+
 
 class TransferFailed(Struct, frozen=True, gc=False):
     """The caller is still with us."""
 
     why: str
     """busy, unreachable, declined, not_allowed or failed"""
+    attempt: int | None = None
 
 
 class TransferState(Struct, frozen=True, gc=False):

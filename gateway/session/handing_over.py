@@ -69,12 +69,12 @@ class HandingOver:
     def on_news(self, event: TransferAccepted | TransferFailed | TransferState, now: float, out: list[Effect]) -> None:
         """What the network says of it."""
         match event:
-            case TransferAccepted():
-                if self._machine.accepted():
+            case TransferAccepted(attempt=attempt):
+                if self._machine.accepted(attempt):
                     out.append(Note("transfer.accepted", {}))
                     self._leave(Outcome(Reason.TRANSFERRED), now)
-            case TransferFailed(why=why):
-                self._not_connected(why, now, out)
+            case TransferFailed(why=why, attempt=attempt):
+                self._not_connected(why, now, out, attempt)
             case TransferState(under_way=under_way):
                 if not under_way:
                     self._not_connected("failed", now, out)
@@ -102,7 +102,7 @@ class HandingOver:
                 self._answers.caller.stop_agent(now, out)
                 self._speaker.shut = True
                 out.append(Note("transfer.asked", {"destination": wish.destination}))
-                out.append(Transfer(wish.destination, wish.summary))
+                out.append(Transfer(wish.destination, wish.summary, machine.attempts))
             case Move.ASK_FOR_NEWS:
                 out.append(AskTransferState())
             case Move.GIVE_UP:
@@ -110,9 +110,9 @@ class HandingOver:
             case _:
                 pass
 
-    def _not_connected(self, why: str, now: float, out: list[Effect]) -> None:
+    def _not_connected(self, why: str, now: float, out: list[Effect], attempt: int | None = None) -> None:
         """The caller is ours again: music off, and the agent goes on."""
-        wish = self._machine.failed()
+        wish = self._machine.failed(attempt)
         if wish is None:
             return
         out.append(Note("transfer.failed", {"why": why}))

@@ -107,17 +107,21 @@ class Handover:
             return Move.ASK_FOR_NEWS
         return None
 
-    def accepted(self) -> bool:
-        """Somebody has the caller. False: that was not asked for, or is old news."""
-        if self.stage is not Stage.ASKED:
+    def accepted(self, attempt: int | None = None) -> bool:
+        """Somebody has the caller. False: that was not asked for, or is old news.
+
+        Args:
+            attempt: that the news is about; None: it does not say.
+        """
+        if self.stage is not Stage.ASKED or attempt not in (None, self.attempts):
             return False
         self.stage = Stage.GONE
         return True
 
-    def failed(self) -> Wish | None:
+    def failed(self, attempt: int | None = None) -> Wish | None:
         """Nobody has: the caller is ours again. Returns what was wished; None where that is old news."""
         wish = self.wish
-        if self.stage is not Stage.ASKED:
+        if self.stage is not Stage.ASKED or attempt not in (None, self.attempts):
             return None
         self.stage, self.wish = Stage.NONE, None
         return wish

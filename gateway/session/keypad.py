@@ -19,7 +19,7 @@ class Ending(StrEnum):
 
     COMPLETE = "complete"
     PAUSE = "pause"  # the caller stopped before all were there
-    NONE = "none"  # nothing was pressed at all
+    NONE = "none"  # not one digit was pressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Keypad:
     def _add(self, asked: CollectDigits, key: str, now: float) -> Collected | None:
         self._wait_until = now + self._settings.next_digit_s
         if key == asked.terminator:
-            return self._finish(asked, Ending.COMPLETE)
+            return self._finish(asked, Ending.COMPLETE if self._digits else Ending.NONE)
         self._digits += key
         return self._finish(asked, Ending.COMPLETE) if len(self._digits) >= asked.count else None
 

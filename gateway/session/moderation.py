@@ -1,7 +1,7 @@
 """Words that are not to be heard on a line: found in what the agent is about to say, and in what the caller said.
 
-The model's text runs ahead of its sound, so a word is found before it is heard. Each item and each turn is complained
-about once.
+The model's text runs ahead of its sound, so a word is found before it is heard. Each response and each turn is
+complained about once: what still comes of a response that was stopped is not heard anyway.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ class Moderation:
         if settings is not None and settings.builtin_words:
             terms = (*terms, *builtin_terms(languages))
         self._terms = TermList(terms) if terms else None
-        self._texts: dict[str, str | None] = {}
-        """what items have said so far; None: complained about"""
+        self._texts: dict[str, str] = {}
+        """what items have said so far"""
+        self._stopped = ""
+        """the response that was complained about last"""
 
     @property
     def asks(self) -> bool:
@@ -40,18 +42,18 @@ class Moderation:
     def judges_caller(self) -> bool:
         return self._settings is not None and self._settings.of_caller
 
-    def on_agent_text(self, item_id: str, delta: str) -> bool:
+    def on_agent_text(self, response_id: str, item_id: str, delta: str) -> bool:
         """More of what the agent is about to say. True: it must not be heard."""
-        if self._terms is None:
+        if self._terms is None or response_id == self._stopped:
             return False
-        said = self._texts.get(item_id, "")
-        if said is None:
-            return False
-        found = self._terms.find(said + delta) is not None
-        self._texts[item_id] = None if found else (said + delta)[-MAX_CHARACTERS:]
+        said = self._texts.get(item_id, "") + delta
+        if self._terms.find(said) is not None:
+            self._stopped = response_id
+            return True
+        self._texts[item_id] = said[-MAX_CHARACTERS:]
         if len(self._texts) > MAX_ITEMS:
             del self._texts[next(iter(self._texts))]
-        return found
+        return False
 
     def on_caller_text(self, text: str) -> bool:
         """What the caller said. True: the agent must not answer it."""

@@ -150,10 +150,10 @@ class CallSession:
 
     def on_hook(self, event: HookEvent, now: float) -> list[Effect]:
         """A service of the operator has answered."""
-        if self._life.bridged and not self._farewell.said:
+        if not self._life.ending and not self._farewell.said:
             if isinstance(event, DigitsJudged):
                 self._control.keys.on_judged(event, now, self._out)
-            else:
+            elif self._life.bridged:
                 self._attendant.on_judged(event, now, self._out)
         return self._take()
 

@@ -176,7 +176,7 @@ class Tools:
             case "collect_digits":
                 return CollectDigits(
                     call.call_id,
-                    int(_number(given, "count", 1, MAX_COLLECTED, 1)),
+                    _count(given),
                     _terminator(given),
                     plain(given.get("purpose"), MAX_PURPOSE),
                 )
@@ -267,14 +267,25 @@ def _arguments(text: str) -> dict[str, Any]:
 
 
 def _number(given: dict[str, Any], name: str, lowest: float, highest: float, default: float) -> float:
-    value = given.get(name, default)
+    value = given.get(name)
+    if value is None:
+        return float(default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
         raise BadArguments(f"{name} must be a number from {lowest:g} to {highest:g}")
     return float(value)
 
 
+def _count(given: dict[str, Any]) -> int:
+    count = _number(given, "count", 1, MAX_COLLECTED, 1)
+    if not count.is_integer():
+        raise BadArguments("count must be a whole number")
+    return int(count)
+
+
 def _terminator(given: dict[str, Any]) -> str:
-    value = given.get("terminator", "")
+    value = given.get("terminator")
+    if value is None:  # models write null for what they leave out
+        return ""
     if not isinstance(value, str) or (value != "" and value not in _KEYS):
         raise BadArguments("terminator must be one key: 0 to 9, * or #")
     return value

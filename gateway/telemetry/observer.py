@@ -123,8 +123,8 @@ class Telemetry:
         trace = self._traces.open(call_id) if self._traces is not None else None
         return CallTelemetry(self.metrics, self._tokens, deployment.name, trace)
 
-    def call_broken(self) -> None:
-        """A call ended by an error of ours."""
+    def bug(self) -> None:
+        """An error of ours that should be impossible; the log has its trace."""
         self.metrics.bugs.inc()
 
     def setup(self, stage: str, seconds: float) -> None:

@@ -15,6 +15,7 @@ _PREFIX = "Microsoft.Communication."
 _EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Without dots and colons: it becomes a segment of a request's path, where `..` and `:terminate` mean something."""
+_TRANSFER_CONTEXT = re.compile(r"transfer-([1-9][0-9]?)")
 _WORD = re.compile(r"[A-Za-z]{1,64}")
 
 
@@ -57,6 +58,9 @@ class MediaStreamingFailed(CallbackEvent):
 class CallTransferAccepted(CallbackEvent):
     """The caller is with somebody else now; CallDisconnected follows."""
 
+    attempt: int | None = None
+    """which one of the call, where the request's operation context said so"""
+
 
 @dataclass(frozen=True, slots=True)
 class CallTransferFailed(CallbackEvent):
@@ -64,6 +68,7 @@ class CallTransferFailed(CallbackEvent):
 
     code: int | None = None
     sub_code: int | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +149,29 @@ def _streaming_failed(common: Common, data: dict[str, Any]) -> Callback:
     return MediaStreamingFailed(*common, details if _WORD.fullmatch(details) else "")
 
 
+def transfer_context(attempt: int) -> str:
+    """The operation context of a transfer, which the events about it carry."""
+    return f"transfer-{attempt}"
+
+
+def _attempt(data: dict[str, Any]) -> int | None:
+    context = data.get("operationContext")
+    known = _TRANSFER_CONTEXT.fullmatch(context) if isinstance(context, str) else None
+    return None if known is None else int(known[1])
+
+
+def _transfer_failed(common: Common, data: dict[str, Any]) -> Callback:
+    result = table(data.get("resultInformation"))
+    return CallTransferFailed(*common, _number(result.get("code")), _number(result.get("subCode")), _attempt(data))
+
+
 _READERS: dict[str, Callable[[Common, dict[str, Any]], Callback]] = {
     "CallConnected": lambda common, _data: CallConnected(*common),
     "CallDisconnected": _with_codes(CallDisconnected),
     "AnswerFailed": _with_codes(AnswerFailed),
     "MediaStreamingFailed": _streaming_failed,
-    "CallTransferAccepted": lambda common, _data: CallTransferAccepted(*common),
-    "CallTransferFailed": _with_codes(CallTransferFailed),
+    "CallTransferAccepted": lambda common, data: CallTransferAccepted(*common, _attempt(data)),
+    "CallTransferFailed": _transfer_failed,
     **dict.fromkeys(("PlayCompleted", "PlayFailed", "PlayCanceled"), lambda common, _data: PlayEnded(*common)),
     "SendDtmfTonesCompleted": lambda common, _data: SendDtmfTonesOver(*common, sent=True),
     "SendDtmfTonesFailed": lambda common, _data: SendDtmfTonesOver(*common, sent=False),

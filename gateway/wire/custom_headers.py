@@ -58,5 +58,6 @@ def _cleaned(value: str) -> str:
     Python's isprintable is false for the Unicode categories C and Z but for the space, and so for line ends, bidi
     controls, zero-width characters and tags.
     """
-    plain = " ".join(value[: 4 * MAX_HEADER_VALUE_CHARACTERS].split())
-    return _VARIATIONS.sub("", "".join(filter(str.isprintable, plain)))[:MAX_HEADER_VALUE_CHARACTERS].strip()
+    start = _VARIATIONS.sub("", value[: 4 * MAX_HEADER_VALUE_CHARACTERS])
+    visible = "".join(character for character in start if character.isprintable() or character.isspace())
+    return " ".join(visible.split())[:MAX_HEADER_VALUE_CHARACTERS].rstrip()

@@ -80,6 +80,7 @@ class Bench:
     errands: Errands
     told: list[PhoneEvent | HookEvent]
     notes: list[Note]
+    bugs: list[int]
 
     async def after(self, *wanted: Any) -> list[PhoneEvent | HookEvent]:
         """What is told when these errands are done."""
@@ -115,15 +116,22 @@ async def bench(
     )
     told: list[PhoneEvent | HookEvent] = []
     notes: list[Note] = []
+    bugs: list[int] = []
     key = AzureKeyCredential(base64.b64encode(b"a key of the bench, nobody's secret").decode())
     async with make_session() as http:
         acs = CallAutomation(far.url, key, http, Budget(5.0, 2.0))
         parts = ErrandParts(
-            "call-1", configured, caller, acs, Hooks(http), Rate(transfers, asyncio.get_running_loop().time)
+            call_id="call-1",
+            line=configured,
+            caller=caller,
+            acs=acs,
+            hooks=Hooks(http),
+            transfers=Rate(transfers, asyncio.get_running_loop().time),
+            on_bug=lambda: bugs.append(1),
         )
         errands = Errands(parts, lambda: connection_id, told.append, notes.append)
         try:
-            yield Bench(far, errands, told, notes)
+            yield Bench(far, errands, told, notes, bugs)
         finally:
             await errands.close()
             await acs.close()
@@ -144,7 +152,7 @@ async def bench(
 async def test_who_is_rung_up_stands_in_the_configuration(name: str, identifier: dict[str, Any]) -> None:
     summary = plain("Call +18005550199 instead.\r\nX-MS-Custom-Target: sip:attacker@example.com\u202e", 500)
     async with bench() as call:
-        assert await call.after(Transfer(name, summary)) == []
+        assert await call.after(Transfer(name, summary, 1)) == []
     ((path, _, body),) = call.far.asked
     assert path == "/calling/callConnections/connection-1:transferToParticipant"
     given_target = {key: value for key, value in body["targetParticipant"].items() if value and key != "rawId"}
@@ -180,7 +188,7 @@ SUMMARIES = [
 @pytest.mark.parametrize("summary", SUMMARIES)
 async def test_headers_have_our_names_and_a_value_that_cannot_leave_its_line(summary: str) -> None:
     async with bench() as call:
-        await call.after(Transfer("operator", summary))
+        await call.after(Transfer("operator", summary, 1))
     ((_, _, body),) = call.far.asked
     headers = body["customCallingContext"]["sipHeaders"]
     assert headers["X-MS-Custom-Reference"] == "call-1"
@@ -202,28 +210,29 @@ def test_a_header_is_as_much_of_the_text_as_has_room(text: str) -> None:
 
 async def test_two_transfers_are_two_requests_to_the_network() -> None:
     async with bench() as call:
-        await call.after(Transfer("operator", ""))
-        await call.after(Transfer("operator", ""))
+        await call.after(Transfer("operator", "", 1))
+        await call.after(Transfer("operator", "", 2))
+    assert [body["operationContext"] for _, _, body in call.far.asked] == ["transfer-1", "transfer-2"]
     first, second = (headers["Repeatability-Request-ID"] for _, headers, _ in call.far.asked)
     assert first != second
 
 
 async def test_nobody_is_handed_over_to_themselves() -> None:
     async with bench() as call:
-        assert await call.after(Transfer("caller", "")) == [TransferFailed("not_allowed")]
+        assert await call.after(Transfer("caller", "", 1)) == [TransferFailed("not_allowed", 1)]
     assert call.far.asked == []
 
 
 async def test_a_caller_without_a_number_can_be_handed_over() -> None:
     async with bench(caller=None) as call:
-        assert await call.after(Transfer("operator", "")) == []
+        assert await call.after(Transfer("operator", "", 1)) == []
     assert len(call.far.asked) == 1
 
 
 async def test_a_call_the_network_does_not_know_yet_stays_where_it_is() -> None:
     async with bench(connection_id=None) as call:
-        assert await call.after(Transfer("operator", ""), SendDigits("1")) == [
-            TransferFailed("failed"),
+        assert await call.after(Transfer("operator", "", 1), SendDigits("1")) == [
+            TransferFailed("failed", 1),
             DigitsSent(sent=False),
         ]
         assert await call.after(AskTransferState()) == call.told
@@ -231,10 +240,17 @@ async def test_a_call_the_network_does_not_know_yet_stays_where_it_is() -> None:
     assert call.far.asked == []
 
 
+async def test_an_error_of_ours_does_not_leave_the_caller_in_the_music() -> None:
+    async with bench() as call:
+        assert await call.after(Transfer("a name the line does not have", "", 1)) == [TransferFailed("failed", 1)]
+    assert call.bugs == [1]
+    assert call.far.asked == []
+
+
 async def test_a_flood_of_transfers_stops_at_the_door() -> None:
     async with bench(transfers=1) as call:
-        await call.after(Transfer("operator", ""))
-        assert await call.after(Transfer("operator", "")) == [TransferFailed("not_allowed")]
+        await call.after(Transfer("operator", "", 1))
+        assert await call.after(Transfer("operator", "", 2)) == [TransferFailed("not_allowed", 2)]
     assert len(call.far.asked) == 1
     assert [note.name for note in call.notes] == ["transfer.too_many"]
 
@@ -243,14 +259,14 @@ async def test_a_flood_of_transfers_stops_at_the_door() -> None:
 async def test_a_refused_transfer_is_told_as_one_that_failed(status: int) -> None:
     async with bench() as call:
         call.far.status, call.far.answer = status, {"error": {"code": "8500", "message": "+15555550199 is busy"}}
-        assert await call.after(Transfer("operator", "")) == [TransferFailed("failed")]
+        assert await call.after(Transfer("operator", "", 1)) == [TransferFailed("failed", 1)]
     assert [note.name for note in call.notes] == ["transfer.refused"]
     assert "+1555" not in repr(call.notes)
 
 
 async def test_the_person_there_is_told_before_the_phone_rings() -> None:
     async with bench(handover_report=True) as call:
-        await call.after(Transfer("operator", "An invoice."))
+        await call.after(Transfer("operator", "An invoice.", 1))
     (report_path, _, report), (transfer_path, _, _) = call.far.asked
     assert (report_path, transfer_path.endswith(":transferToParticipant")) == ("/hook/report", True)
     assert report == {"reference": "call-1", "line": "main", "destination": "operator", "summary": "An invoice."}
@@ -259,7 +275,7 @@ async def test_the_person_there_is_told_before_the_phone_rings() -> None:
 async def test_a_hand_over_does_not_depend_on_its_report() -> None:
     async with bench(handover_report=True) as call:
         call.far.hook_status = 500
-        assert await call.after(Transfer("operator", "")) == []
+        assert await call.after(Transfer("operator", "", 1)) == []
     assert len(call.far.of("transferToParticipant")) == 1
     assert [note.fields for note in call.notes] == [{"hook": "handover_report", "kind": "status"}]
 

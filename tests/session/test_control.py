@@ -154,7 +154,7 @@ def test_the_network_is_asked_when_the_sentence_has_been_heard() -> None:
     call = opened()
     connect(call, says_s=2.0)
     call.pass_time(4.0)
-    assert call.of(Transfer) == [Transfer("operator", "")]
+    assert call.of(Transfer) == [Transfer("operator", "", 1)]
     words = [at for at, effect in call.done if isinstance(effect, PlayFrame)][99]
     assert call.moments(Transfer)[0] >= words + 0.15 + 0.7
     assert outputs(call) == [{"status": "connecting; you will be told if nobody answers"}]
@@ -561,6 +561,17 @@ def test_a_service_that_judges_digits_is_all_the_agent_hears_of_them(result: str
     assert (result or "could not be checked") in words
     call.hook(DigitsJudged("once more"))
     assert len(told(call)) == 1
+
+
+def test_a_judgement_that_comes_while_the_stream_is_away_is_not_lost() -> None:
+    call = opened(replace(LINE, tools=SECURE))
+    collect(call)
+    press(call, "8609")
+    call.phone(PhoneClosed(1006))
+    call.hook(DigitsJudged("The PIN is right."))
+    call.open()
+    (words,) = told(call)
+    assert "The PIN is right." in words
 
 
 def secret_story(call: Call, digits: str) -> None:

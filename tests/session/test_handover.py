@@ -88,6 +88,17 @@ def test_news_of_a_transfer_nobody_asked_for_mean_nothing() -> None:
     assert handover.stage is Stage.SPEAKING
 
 
+def test_late_news_of_the_first_attempt_say_nothing_of_the_second() -> None:
+    handover = asked()
+    assert handover.failed(1) is not None
+    handover.begin(WISH, 10.0)
+    assert handover.on_tick(11.0, quiet=True) is Move.TRANSFER
+    assert handover.failed(1) is None
+    assert not handover.accepted(1)
+    assert handover.ringing
+    assert handover.accepted(2)
+
+
 def test_a_silent_network_is_asked_again_and_again_and_given_up_at_last() -> None:
     handover = asked()
     moves = [(at, handover.on_tick(float(at), quiet=True)) for at in range(2, 200)]

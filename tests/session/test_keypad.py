@@ -43,7 +43,6 @@ def test_a_key_is_a_shortcut_until_digits_are_collected() -> None:
     ("asked", "keys", "digits"),
     [
         (PIN, "12#", "12"),
-        (PIN, "#", ""),
         (PIN, "1*34", "1*34"),
         (CollectDigits("c1", 1, "", ""), "#", "#"),
         (CollectDigits("c1", MAX_COLLECTED, "*", ""), "1" * MAX_COLLECTED, "1" * MAX_COLLECTED),
@@ -53,6 +52,10 @@ def test_input_ends_with_its_last_digit_or_its_terminator(asked: CollectDigits, 
     keypad = collecting(asked)
     assert typed(keypad, keys) == Collected(asked, Ending.COMPLETE, digits)
     assert not keypad.collecting
+
+
+def test_a_terminator_alone_is_no_input() -> None:
+    assert typed(collecting(), "#") == Collected(PIN, Ending.NONE, "")
 
 
 def test_the_first_digit_may_take_longer_than_the_next() -> None:

@@ -73,6 +73,7 @@ def refusal(name: str, arguments: Any) -> str:
         (call("send_digits", {"digits": "12#*"}), SendTones("c1", "12#*")),
         (call("collect_digits", {"count": 4, "purpose": "PIN"}), CollectDigits("c1", 4, "", "PIN")),
         (call("collect_digits", {"count": 4.0, "terminator": "#"}), CollectDigits("c1", 4, "#", "")),
+        (call("collect_digits", {"count": None, "terminator": None}), CollectDigits("c1", 1, "", "")),
         (call("hold_line"), HoldLine("c1", 60.0)),
         (call("hold_line", {"seconds": 5}), HoldLine("c1", 5.0)),
     ],
@@ -118,12 +119,16 @@ def test_only_keys_are_sent(digits: Any) -> None:
     assert "digits must be 1 to 18" in refusal("send_digits", {"digits": digits})
 
 
-@pytest.mark.parametrize("number", [0, -1, MAX_COLLECTED + 1, 10**400, True, "4", None, [4], {"count": 4}])
+@pytest.mark.parametrize("number", [0, -1, MAX_COLLECTED + 1, 10**400, True, "4", [4], {"count": 4}])
 def test_a_number_out_of_its_bounds_is_refused(number: Any) -> None:
     assert "count must be a number from 1 to 32" in refusal("collect_digits", {"count": number})
 
 
-@pytest.mark.parametrize("terminator", ["##", "a", " ", "\uff11", 0, None, True, [], ["#"], {}, {"key": "#"}])
+def test_half_a_digit_is_refused() -> None:
+    assert "count must be a whole number" in refusal("collect_digits", {"count": 2.5})
+
+
+@pytest.mark.parametrize("terminator", ["##", "a", " ", "\uff11", 0, True, [], ["#"], {}, {"key": "#"}])
 def test_a_terminator_is_one_key(terminator: Any) -> None:
     assert "terminator must be one key" in refusal("collect_digits", {"count": 4, "terminator": terminator})
 

@@ -57,7 +57,7 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
             {"door": "media", "kind": "ticket_expired"},
         ),
         (lambda t: t.ticker_late(0.001), "gateway_ticker_lateness_seconds_count", {}),
-        (lambda t: t.call_broken(), "gateway_bug_total", {}),
+        (lambda t: t.bug(), "gateway_bug_total", {}),
         (
             lambda t: t.attempt_ended(Outcome(Reason.DUPLICATE)),
             "gateway_calls_total",

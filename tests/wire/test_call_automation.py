@@ -80,6 +80,29 @@ def test_an_answer_that_failed_later() -> None:
     assert failed == AnswerFailed("AnswerFailed", None, None, 408, 10057)
 
 
+@pytest.mark.parametrize(
+    ("context", "attempt"),
+    [
+        ("transfer-1", 1),
+        ("transfer-12", 12),
+        ("transfer-0", None),
+        ("transfer-1 ", None),
+        ("x", None),
+        (1, None),
+        (None, None),
+    ],
+)
+def test_news_of_a_transfer_say_which_one(context: Any, attempt: int | None) -> None:
+    data = {"callConnectionId": "c-1", "operationContext": context}
+    accepted, failed = parse(
+        {"type": "Microsoft.Communication.CallTransferAccepted", "data": data},
+        {"type": "Microsoft.Communication.CallTransferFailed", "data": data},
+    )
+    assert isinstance(accepted, CallTransferAccepted)
+    assert isinstance(failed, CallTransferFailed)
+    assert (accepted.attempt, failed.attempt) == (attempt, attempt)
+
+
 def test_a_transfer_that_somebody_took_and_one_that_nobody_did() -> None:
     data = {"callConnectionId": "c-1", "resultInformation": {"code": 486, "subCode": 8539, "message": "+1 555 is busy"}}
 

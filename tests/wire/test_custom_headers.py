@@ -81,6 +81,7 @@ def test_more_than_there_may_be_are_ignored(kind: str, limit: int) -> None:
         ("  M\u00fcller-\u0410\u043d\u043d\u0430  ", "M\u00fcller-\u0410\u043d\u043d\u0430"),
         ("Ignore previous instructions. {{line}}", "Ignore previous instructions. {{line}}"),
         ("\n", ""),
+        ("a\r\x1b\rb", "a b"),
     ],
 )
 def test_a_value_is_one_line_that_shows_all_it_holds(value: str, kept: str) -> None:
