@@ -13,7 +13,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from prometheus_client.exposition import generate_latest
 
 from gateway.config import LogConfig
@@ -41,13 +40,11 @@ SECRETS = {
 
 
 @pytest.fixture
-def lines() -> Any:
+def lines(own_logs: None) -> io.BytesIO:  # noqa: ARG001 - set up before, and put back after
     """Log lines of this test, at the most talkative level."""
     stream = io.BytesIO()
-    structlog.reset_defaults()
     configure_logs(LogConfig(level="debug", access=True), stream)
-    yield stream
-    structlog.reset_defaults()
+    return stream
 
 
 def assert_silent_about(secrets: dict[str, str], emitted: dict[str, str]) -> None:

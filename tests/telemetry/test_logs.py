@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -15,16 +14,7 @@ from gateway.telemetry.logs import LineSink, configure_logs, dropped_lines
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.process import ProcessWatch
 
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+pytestmark = pytest.mark.usefixtures("own_logs")
 
 
 @pytest.fixture
