@@ -126,8 +126,8 @@ def remarks(call: DemoRecord) -> list[_Remark]:
     if findings.greeting_lost_ms:
         words = f": “{findings.greeting_lost_words}”" if findings.greeting_lost_words else ""
         said.append(_Remark(0.0, f"{findings.greeting_lost_ms:,.0f} ms of the greeting never heard{words}", bad=True))
-    elif call.greeting is not None and call.set_up.greeting_heard_s is not None:
-        said.append(_Remark(call.set_up.greeting_heard_s, "greeting heard whole", bad=False))
+    elif call.greeting is not None and call.greeting.first_heard_s is not None:
+        said.append(_Remark(call.greeting.first_heard_s, "greeting heard whole", bad=False))
     said += [remark for barge_in in call.barge_ins for remark in _on_interruption(barge_in)]
     for turn in call.turns:
         if turn.decided_s is None:

@@ -44,11 +44,9 @@ class SetUp:
     media_open_s: float | None
     first_frame_s: float | None
     model_ready_s: float | None
-    greeting_first_audio_s: float | None
-    greeting_first_sent_s: float | None
-    greeting_heard_s: float | None
-    greeting_heard_estimate_s: float | None
-    greeting_way: str | None
+    first_words_sent_s: float | None
+    first_words_heard_s: float | None
+    """of the greeting, or of what is said before it"""
 
 
 @dataclass(frozen=True, slots=True)

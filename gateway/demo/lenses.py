@@ -29,8 +29,8 @@ def draw_frame(canvas: Canvas, box: Box, title: str, below: Box) -> None:
 
 
 def set_up_span(canvas: Canvas, record: DemoRecord, width: float) -> tuple[float, float]:
-    """From the ring to shortly after the greeting was heard, and as far as every name has room to the right."""
-    heard_s = record.set_up.greeting_heard_s
+    """From the ring to shortly after the first words were heard, and as far as every name has room to the right."""
+    heard_s = record.set_up.first_words_heard_s
     named = [
         at * width / (width - _PAD - sum(canvas.text_width(text, style.SMALL_PX, bold=True) for text in texts))
         for at, texts in ((at, (name, _since_ring(at))) for name, at, _ in _moments(record.set_up) if at is not None)
@@ -39,7 +39,7 @@ def set_up_span(canvas: Canvas, record: DemoRecord, width: float) -> tuple[float
 
 
 def draw_set_up(canvas: Canvas, box: Box, record: DemoRecord) -> TimeAxis:
-    """Ring, answer and greeting: a band, and below it every moment on a row of its own."""
+    """Ring, answer and first words: a band, and below it every moment on a row of its own."""
     set_up = record.set_up
     t0, t1 = set_up_span(canvas, record, box.width)
     axis = TimeAxis(box.x0 + 1, box.x1 - 1, t0, t1)
@@ -65,8 +65,8 @@ def _moments(set_up: SetUp) -> list[tuple[str, float | None, str]]:
         ("model session ready", set_up.model_ready_s, style.SOFT),
         ("answered", set_up.answered_s, style.CALLER),
         ("media stream open", set_up.media_open_s, style.SOFT),
-        ("first frame of the greeting sent", set_up.greeting_first_sent_s, style.SOFT),
-        ("greeting heard", set_up.greeting_heard_s, style.AGENT),
+        ("first frame of the agent sent", set_up.first_words_sent_s, style.SOFT),
+        ("first words heard", set_up.first_words_heard_s, style.AGENT),
     ]
 
 
@@ -74,8 +74,8 @@ def _draw_band(canvas: Canvas, axis: TimeAxis, box: Box, set_up: SetUp, record: 
     stations = [
         ("ring", 0.0, set_up.answered_s, "#D7DBE0"),
         ("answer", set_up.answered_s, set_up.media_open_s, style.CALLER_TINT),
-        ("on its way", set_up.media_open_s, set_up.greeting_heard_s, style.FAINT),
-        ("greeting", set_up.greeting_heard_s, axis.t1, style.AGENT_TINT),
+        ("on its way", set_up.media_open_s, set_up.first_words_heard_s, style.FAINT),
+        ("first words", set_up.first_words_heard_s, axis.t1, style.AGENT_TINT),
     ]
     middle, full = (box.y0 + box.y1) / 2, loudest(record.ear_track)
     for name, begin, end, color in stations:
@@ -83,8 +83,8 @@ def _draw_band(canvas: Canvas, axis: TimeAxis, box: Box, set_up: SetUp, record: 
             continue
         left, right = axis.x(begin), axis.x(min(axis.t1, end if end is not None else axis.t1))
         canvas.rect(Box(left, box.y0, right, box.y1), color)
-        if name == "greeting":
-            rest = TimeAxis(left, right, begin, axis.t1)  # what came before is no sound of the greeting
+        if name == "first words":
+            rest = TimeAxis(left, right, begin, axis.t1)  # what came before is no sound of theirs
             canvas.wave(rest, middle, box.height / 2, record.ear_track, record.answered_s, style.AGENT, full=full)
         elif canvas.text_width(name, style.SMALL_PX) + 10 <= right - left:
             canvas.text((left + right) / 2, middle + 6, name, size=style.SMALL_PX, color=style.SOFT, align="center")

@@ -65,11 +65,6 @@ class Notes:
         return None if offered is None else str(offered.get("call_id"))
 
     @property
-    def greeting_way(self) -> str | None:
-        prepared = self.named("greeting.prepared")
-        return str(prepared[-1]["way"]) if prepared else None
-
-    @property
     def caller_onsets(self) -> list[float]:
         """By the gateway's own ears."""
         return [self.since_ring(note["at"]) for note in self.named("caller.onset")]

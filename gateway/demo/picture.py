@@ -130,8 +130,8 @@ def headline(record: DemoRecord) -> list[str]:
     facts = [f"{bridge[:1].upper()}{bridge[1:]}: {record.duration_s:.0f} s, {_counted(len(record.turns))}"]
     if findings.greeting_lost_ms:
         facts.append(f"{findings.greeting_lost_ms:,.0f} ms of the greeting never heard")
-    elif record.set_up.greeting_heard_s is not None:
-        facts.append(f"greeting {record.set_up.greeting_heard_s * 1000:,.0f} ms after the ring")
+    elif record.set_up.first_words_heard_s is not None:
+        facts.append(f"first words {record.set_up.first_words_heard_s * 1000:,.0f} ms after the ring")
     waits = [turn.wait_ms for turn in record.turns if turn.wait_ms is not None]
     if waits:
         facts.append(f"answers {statistics.median(waits):,.0f} ms after the caller's last sound")
@@ -164,7 +164,7 @@ def _draw_lenses(canvas: Canvas, axis: TimeAxis, record: DemoRecord, foot: float
     bottom = _LENS_TOP + _LENS_HEIGHT
     set_up = Box(30, _LENS_TOP, 30 + _SET_UP_WIDTH, bottom)
     draw_frame(
-        canvas, set_up, "Ring, answer and greeting", _enlarged(axis, set_up_span(canvas, record, set_up.width), foot)
+        canvas, set_up, "Ring, answer and first words", _enlarged(axis, set_up_span(canvas, record, set_up.width), foot)
     )
     views = [View(draw_set_up(canvas, set_up, record), _LENS_TOP + 42, _LENS_TOP + 76)]
     for barge_in in record.barge_ins[:1]:

@@ -93,17 +93,15 @@ def _utterance(number: int, spoken: Spoken, started_at: float) -> Utterance:
 
 def _set_up(call: CallRecord, notes: Notes, items: list[AgentItem], started_at: float) -> SetUp:
     since = {name: at - started_at for name, at in call.times.items()}
-    greeting = next((item for item in items if item.kind == "greeting"), None)
+    heard = [item for item in items if item.first_heard_s is not None]
+    first = min(heard, key=lambda item: item.first_heard_s or 0.0) if heard else None
     return SetUp(
         answered_s=since.get("answered"),
         media_open_s=since.get("media_opened"),
         first_frame_s=since.get("first_frame"),
         model_ready_s=notes.first_at("call.model_ready"),
-        greeting_first_audio_s=greeting.first_audio_s if greeting else None,
-        greeting_first_sent_s=greeting.first_sent_s if greeting else None,
-        greeting_heard_s=greeting.first_heard_s if greeting else None,
-        greeting_heard_estimate_s=greeting.first_heard_estimate_s if greeting else None,
-        greeting_way=notes.greeting_way,
+        first_words_sent_s=first.first_sent_s if first else None,
+        first_words_heard_s=first.first_heard_s if first else None,
     )
 
 

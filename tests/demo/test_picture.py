@@ -93,7 +93,7 @@ def test_what_was_promised_is_written(drawn: Drawn) -> None:
         "generated and never heard",
     ):
         assert wanted in everything
-    for moment in ("caller's onset", "speech_started", "StopAudio", "silence at the ear", "greeting heard", "answered"):
+    for moment in ("caller's onset", "speech_started", "StopAudio", "silence at the ear", "first words heard", "answered"):
         assert moment in everything
     for turn in record.turns:
         assert f"{turn.wait_ms:,} ms" in texts
@@ -144,7 +144,7 @@ def test_the_time_axis_reaches_over_the_whole_call(drawn: Drawn) -> None:
 
 def test_the_headline_counts_at_the_ear(drawn: Drawn) -> None:
     facts = headline(drawn[0])
-    assert "greeting 640 ms after the ring" in facts
+    assert "first words 640 ms after the ring" in facts
     assert "truncated within 20 ms of what was heard" in facts
 
 
@@ -215,9 +215,9 @@ def test_a_picture_says_who_carried_the_call_and_what_went_wrong(naive_story: An
 @pytest.mark.parametrize("slower", [1.0, 3.0, 12.0])
 def test_a_slow_set_up_stays_inside_its_frame(story: Any, tmp_path: Path, slower: float) -> None:
     record = story.record()
-    names = ("answered_s", "media_open_s", "model_ready_s", "greeting_first_sent_s", "greeting_heard_s")
+    names = ("answered_s", "media_open_s", "model_ready_s", "first_words_sent_s", "first_words_heard_s")
     times: dict[str, Any] = {name: getattr(record.set_up, name) * slower for name in names}
-    times["greeting_first_sent_s"] = 0.8 * times["greeting_heard_s"]
+    times["first_words_sent_s"] = 0.8 * times["first_words_heard_s"]
     slow = dataclasses.replace(record, set_up=dataclasses.replace(record.set_up, **times))
     geometry = draw(slow, tmp_path / "slow.png")
     frame = geometry.views[1].axis

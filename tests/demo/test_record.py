@@ -88,7 +88,7 @@ def test_set_up_counts_from_the_ring(record: DemoRecord) -> None:
     assert record.set_up.answered_s == pytest.approx(0.05)
     assert record.set_up.media_open_s == pytest.approx(0.2)
     assert record.set_up.model_ready_s == pytest.approx(0.03)
-    assert record.set_up.greeting_heard_s == pytest.approx(0.64)
+    assert record.set_up.first_words_heard_s == pytest.approx(0.64)
 
 
 def test_json_holds_facts_and_no_sound(record: DemoRecord) -> None:
