@@ -93,7 +93,8 @@ def test_what_was_promised_is_written(drawn: Drawn) -> None:
         "generated and never heard",
     ):
         assert wanted in everything
-    for moment in ("caller's onset", "speech_started", "StopAudio", "silence at the ear", "first words heard", "answered"):
+    moments = ("caller's onset", "speech_started", "StopAudio", "silence at the ear", "first words heard", "answered")
+    for moment in moments:
         assert moment in everything
     for turn in record.turns:
         assert f"{turn.wait_ms:,} ms" in texts
