@@ -30,7 +30,7 @@ from gateway.session.events import (
 )
 from gateway.session.gate import GateState
 from gateway.session.greeting import ASKED_EVENT_ID, PREPARED_EVENT_ID, Greeting
-from gateway.session.recovery import RETRY_AFTER_S, Recovery, Remedy
+from gateway.session.recovery import RATE_LIMIT_CODES, Recovery, Remedy
 from gateway.session.settings import CallSettings, Phrase
 from gateway.session.speaker import Speaker
 from gateway.session.watchdog import Action, Watchdog
@@ -218,14 +218,16 @@ class Answers:
         if event.status == "completed":
             self._recovery.answered()
         elif event.status == "failed" or event.reason == "content_filter":
-            self._remedy(self._recovery.failed(event.reason, event.error_code), now, out)
+            self._remedy(self._recovery.failed(event.reason, event.error_code, now), now, out)
 
     def _on_error(self, event: ModelError, now: float, out: list[Effect]) -> None:
         out.append(Note("model.error", {"code": event.code}))
         refused, following = self.gate.refused(event.event_id, event.code)
         if following is not None:
             out.append(following)
-        if self._recovery.error(event.code, now):
+        if event.code in RATE_LIMIT_CODES and event.event_id != PREPARED_EVENT_ID:
+            self._remedy(self._recovery.failed("", event.code, now), now, out)
+        elif event.code not in RATE_LIMIT_CODES and self._recovery.error(event.code, now):
             self._give_up(Outcome(Reason.MODEL_UNAVAILABLE), now)
             return
         if refused:
@@ -245,7 +247,7 @@ class Answers:
                 self._say(Phrase.ASK_AGAIN, out)
                 self._watchdog.disarm()
             case Remedy.RETRY:
-                self._retry_at = now + RETRY_AFTER_S
+                self._retry_at = now + self._recovery.retry_after_s
             case Remedy.GIVE_UP:
                 limited = self._recovery.rate_limited
                 self._give_up(Outcome(Reason.MODEL_RATE_LIMITED if limited else Reason.MODEL_UNAVAILABLE), now)

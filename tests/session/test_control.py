@@ -22,6 +22,7 @@ from gateway.session.effects import (
     End,
     HangUp,
     JudgeDigits,
+    Note,
     PlayFrame,
     SendDigits,
     StopPlayback,
@@ -358,7 +359,8 @@ def test_whatever_happens_nobody_is_transferred_into_a_sentence_or_more_than_twi
     assert len(call.of(Transfer)) <= MAX_ATTEMPTS
     assert len(call.of(End)) <= 1
     assert len(call.of(HangUp)) <= 1
-    begun = [at for at, effect in call.done if getattr(effect, "name", "") in ("tool.called", "key.pressed")]
+    notes = [(at, effect) for at, effect in call.done if isinstance(effect, Note)]
+    begun = [at for at, note in notes if note.name == "key.pressed" or note.fields.get("result") == "done"]
     voiced = [at for at, effect in call.done if isinstance(effect, PlayFrame) and any(effect.pcm)]
     for at in call.moments(Transfer):
         in_time = all(at - since >= SENTENCE_S for since in begun if since <= at)

@@ -1,32 +1,48 @@
 from __future__ import annotations
 
-from gateway.session.recovery import Recovery, Remedy
+from gateway.session.recovery import RETRY_AFTER_S, SLOWEST_RETRY_S, THROTTLED_S, Recovery, Remedy
 
 
 def test_a_content_filter_is_an_answer_and_never_ends_a_call() -> None:
     recovery = Recovery()
-    assert [recovery.failed("content_filter", "") for _ in range(5)] == [Remedy.NEUTRAL] * 5
-    assert recovery.failed("", "content_filter") is Remedy.NEUTRAL
+    assert [recovery.failed("content_filter", "", 0.0) for _ in range(5)] == [Remedy.NEUTRAL] * 5
+    assert recovery.failed("", "content_filter", 0.0) is Remedy.NEUTRAL
 
 
 def test_failures_in_a_row_end_the_call() -> None:
     recovery = Recovery()
-    remedies = [recovery.failed("", "server_error") for _ in range(3)]
+    remedies = [recovery.failed("", "server_error", 0.0) for _ in range(3)]
     assert remedies == [Remedy.RETRY, Remedy.ASK_AGAIN, Remedy.GIVE_UP]
 
 
 def test_a_good_answer_wipes_the_slate() -> None:
     recovery = Recovery()
-    recovery.failed("", "server_error")
-    recovery.failed("", "server_error")
+    recovery.failed("", "server_error", 0.0)
+    recovery.failed("", "server_error", 0.0)
     recovery.answered()
-    assert recovery.failed("", "server_error") is Remedy.RETRY
+    assert recovery.failed("", "server_error", 0.0) is Remedy.RETRY
 
 
-def test_throttling_is_remembered_as_the_cause() -> None:
-    recovery = Recovery()
-    recovery.failed("", "rate_limit_exceeded")
+def test_a_throttled_deployment_is_asked_again_at_growing_distances() -> None:
+    recovery, now, waits = Recovery(), 100.0, []
+    while recovery.failed("", "rate_limit_exceeded", now) is Remedy.RETRY:
+        waits.append(recovery.retry_after_s)
+        now += recovery.retry_after_s
+    assert waits[:4] == [0.5, 1.0, 2.0, 2.0]
+    assert THROTTLED_S - SLOWEST_RETRY_S <= now - 100.0 <= THROTTLED_S
     assert recovery.rate_limited
+
+
+def test_throttling_that_is_over_is_forgotten() -> None:
+    recovery = Recovery()
+    recovery.failed("", "too_many_requests", 0.0)
+    recovery.failed("", "too_many_requests", 0.5)
+    recovery.answered()
+    assert not recovery.rate_limited
+    assert recovery.failed("", "too_many_requests", 60.0) is Remedy.RETRY
+    assert recovery.retry_after_s == RETRY_AFTER_S
+    recovery.failed("", "server_error", 61.0)
+    assert not recovery.rate_limited
 
 
 def test_harmless_errors_are_counted_over_time() -> None:

@@ -33,6 +33,7 @@ from gateway.session.events import (
     SpeechStopped,
     TranscriptDelta,
 )
+from gateway.session.recovery import THROTTLED_S
 from gateway.session.state import CallState
 from tests.session.conftest import SILENT_FRAME, TICK, Call, b64, tone
 
@@ -276,11 +277,41 @@ def test_three_failures_in_a_row_end_the_call_with_their_reason(call: Call) -> N
     for number in range(3):
         turn(call)
         call.model(ResponseCreated(f"r{number}"))
-        call.model(ResponseDone(f"r{number}", "failed", error_code="rate_limit_exceeded"))
+        call.model(ResponseDone(f"r{number}", "failed", error_code="server_error"))
         call.pass_time(0.1)
     call.pass_time(8.0)
     assert call.said()[-1] == "apology"
-    assert call.of(HangUp)[0].outcome == Outcome(Reason.MODEL_RATE_LIMITED)
+    assert call.of(HangUp)[0].outcome == Outcome(Reason.MODEL_UNAVAILABLE)
+
+
+@pytest.mark.parametrize("form", ["failed", "error"])
+@pytest.mark.parametrize("throttled_s", [6.0, 60.0])
+def test_a_throttled_model_is_asked_until_it_answers_or_for_as_long_as_callers_wait(
+    call: Call, form: str, throttled_s: float
+) -> None:
+    turn(call)
+    began, asked = call.now, 0
+    call.model(ResponseCreated("r0"))
+    call.model(ResponseDone("r0", "failed", error_code="rate_limit_exceeded"))
+    while not call.of(HangUp) and call.now - began < 30.0:
+        call.pass_time(0.1)
+        requests = [request for request in call.of(CreateResponse) if request.say is None]
+        for request in requests[asked:]:
+            asked += 1
+            if call.now - began >= throttled_s:
+                call.model(ResponseCreated("good", request.event_id))
+                call.model(ResponseDone("good", "completed"))
+            elif form == "error":
+                call.model(ModelError("rate_limit_exceeded", "", event_id=request.event_id))
+            else:
+                call.model(ResponseCreated(f"r{asked}", request.event_id))
+                call.model(ResponseDone(f"r{asked}", "failed", error_code="rate_limit_exceeded"))
+    assert "filler" in call.said()
+    if throttled_s > THROTTLED_S:
+        assert call.of(HangUp)[0].outcome == Outcome(Reason.MODEL_RATE_LIMITED)
+        assert asked >= 6
+    else:
+        assert not call.of(HangUp)
 
 
 # --- endings --------------------------------------------------------------------------------------------------------
