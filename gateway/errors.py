@@ -28,6 +28,16 @@ class ModelUnavailable(GatewayError):  # noqa: N818
     outcome = Outcome(Reason.MODEL_UNAVAILABLE)
 
 
+class NoCapacity(GatewayError):  # noqa: N818
+    """Everybody who could take the call is at a limit; `why` is the reason of the one that is preferred."""
+
+    outcome = Outcome(Reason.CAPACITY)
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class CallGone(GatewayError):  # noqa: N818
     """The caller hung up before the answer."""
 

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NO_LINE = "no_line"
     AFTER_HOURS = "after_hours"
     LINE_CLOSED = "line_closed"
+    CAPACITY = "rejected_capacity"
     REJECTED_CALLER = "rejected_caller_limit"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_STALLED = "model_stalled"
@@ -65,6 +66,7 @@ _RESULT_OF = {
     Reason.NO_LINE: Result.REFUSED,
     Reason.AFTER_HOURS: Result.REFUSED,
     Reason.LINE_CLOSED: Result.REFUSED,
+    Reason.CAPACITY: Result.REFUSED,
     Reason.REJECTED_CALLER: Result.REFUSED,
 }
 

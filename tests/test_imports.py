@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "audio",
         "bounds",
         "calls",
+        "capacity",
         "clients",
         "config",
         "errors",

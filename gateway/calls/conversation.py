@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.bounds import MAX_ATTACHES
+from gateway.calls.capacity import Seat
 from gateway.calls.errands import ErrandParts, Errands
 from gateway.calls.live import Attach, CallNames, PhoneSocket
 from gateway.calls.observer import CallObserver
@@ -54,6 +55,8 @@ class CallParts:
     ticker: Ticker
     clock: Callable[[], float]
     media: MediaDeadlines
+    seat: Seat
+    """its place on the deployment; given back at its end"""
     errands: ErrandParts
     prompt_url: str
     """a sound file that the network can fetch: the only way to speak while the media socket is missing"""
@@ -69,7 +72,9 @@ class Conversation:
         self._parts = parts
         self._session = parts.session
         self._errands = Errands(parts.errands, lambda: self._connection_id, self.on_event, self._tell_story)
-        self._pump = Pump(parts.session, parts.model, parts.observer, parts.ticker, parts.clock, self._errands.begin)
+        self._pump = Pump(
+            parts.session, parts.model, parts.observer, parts.ticker, parts.clock, self._errands.begin, parts.seat
+        )
         self._answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """the call connection id, once the network took our answer"""
         self._bound: str | None = None
@@ -109,6 +114,7 @@ class Conversation:
             await asyncio.gather(hang_up, *tasks, return_exceptions=True)
             await self._errands.close()
             await self._close()
+            parts.seat.leave()
             outcome = self._session.outcome
             if outcome is None or pump.error is not None:
                 outcome = Outcome(Reason.INTERNAL_ERROR)

@@ -1,45 +1,66 @@
-"""A ready model session for an agent: its deployments in order of preference, all dials inside one budget."""
+"""A ready model session for an agent: its deployments in order of preference, all dials inside one budget.
+
+The order decides where a call goes: to the first deployment that has a seat for it and gives a session.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import aiohttp
 import structlog
 
 from gateway.calls.briefing import session_settings
+from gateway.calls.capacity import CapacityDesk, Seat
 from gateway.calls.observer import OfferObserver
 from gateway.calls.variables import CallAgent
+from gateway.capacity.admission import Refusal
 from gateway.clients.voice_live import DialFailed, DialResult, ModelTarget, ReadySession, dial
-from gateway.config import GatewayConfig
-from gateway.errors import ModelUnavailable
+from gateway.config import Deployment, GatewayConfig
+from gateway.errors import ModelUnavailable, NoCapacity
 
 log = structlog.get_logger()
 
 
-class ModelDesk:
-    """Dials model sessions."""
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """A ready session, and the call's place on its deployment."""
 
-    def __init__(
+    ready: ReadySession
+    seat: Seat
+
+
+class ModelDesk:
+    """Finds seats, and dials model sessions."""
+
+    def __init__(  # noqa: PLR0913 - what a dial needs
         self,
         config: GatewayConfig,
         targets: Mapping[str, ModelTarget],
         http: aiohttp.ClientSession,
+        capacity: CapacityDesk,
         observer: OfferObserver,
         clock: Callable[[], float],
     ) -> None:
         self._config = config
         self._targets = targets
         self._http = http
+        self._capacity = capacity
         self._observer = observer
         self._clock = clock
 
-    async def dial(self, agent: CallAgent, call_id: str) -> ReadySession:
-        """The first of the agent's deployments that is ready in time.
+    async def dial(self, agent: CallAgent, call_id: str) -> Seated:
+        """The first of the agent's deployments that has a seat and is ready in time.
 
         Raises:
-            ModelUnavailable: none was.
+            NoCapacity: none has a seat.
+            ModelUnavailable: none that has one was ready.
         """
+        refusal = self._capacity.refusal()
+        if refusal is not None:
+            raise NoCapacity(refusal.value)
+        refusals: list[Refusal] = []
         deadlines = self._config.deadlines
         give_up_at = self._clock() + deadlines.dial_total_s
         deployments = self._config.deployments_of(agent.config)
@@ -48,15 +69,40 @@ class ModelDesk:
             if left_s <= 0:
                 break
             timeout_s = left_s if number == len(deployments) else min(left_s, deadlines.dial_each_s)
-            settings = session_settings(agent, deployment, call_id)
-            target = self._targets[deployment.name]
-            started = self._clock()
-            try:
-                ready = await dial(self._http, target, settings, timeout_s=timeout_s, clock=self._clock)
-            except DialFailed as error:
-                self._observer.dial(deployment.name, error.result, self._clock() - started)
-                log.warning("model.dial_failed", deployment=deployment.name, result=error.result.value, hint=str(error))
+            longest = agent.config.answer_limit(deployment.profile)
+            seat = self._capacity.take(call_id, deployment.name, longest if isinstance(longest, int) else None)
+            if isinstance(seat, Refusal):
+                refusals.append(seat)
                 continue
-            self._observer.dial(deployment.name, DialResult.READY, ready.dial_s)
-            return ready
+            ready = await self._dial(agent, deployment, seat, call_id, timeout_s)
+            if ready is None:
+                continue
+            if number > 1:
+                self._observer.spilled(deployment.name)
+            return Seated(ready, seat)
+        if len(refusals) == len(deployments):
+            raise NoCapacity(refusals[0].value)
         raise ModelUnavailable("no deployment gave a ready session")
+
+    async def _dial(
+        self, agent: CallAgent, deployment: Deployment, seat: Seat, call_id: str, timeout_s: float
+    ) -> ReadySession | None:
+        """A session on a seat, which is given back where there is none."""
+        settings = session_settings(agent, deployment, call_id)
+        started = self._clock()
+        try:
+            ready = await dial(
+                self._http, self._targets[deployment.name], settings, timeout_s=timeout_s, clock=self._clock
+            )
+        except DialFailed as error:
+            if error.result is DialResult.RATE_LIMITED:
+                self._capacity.refused(seat, self._clock())
+            seat.leave()
+            self._observer.dial(deployment.name, error.result, self._clock() - started)
+            log.warning("model.dial_failed", deployment=deployment.name, result=error.result.value, hint=str(error))
+            return None
+        except BaseException:
+            seat.leave()
+            raise
+        self._observer.dial(deployment.name, DialResult.READY, ready.dial_s)
+        return ready

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.audio.pcm import Direction
+from gateway.capacity.admission import Refusal
+from gateway.capacity.ledger import Account, Charge
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment
 from gateway.outcome import Outcome
@@ -32,14 +34,36 @@ class CallObserver(Protocol):
     def bad_message(self, leg: str, kind: str) -> None:
         """A message of a leg could not be understood."""
 
-    def usage(self, usage: Usage | None, now: float) -> None:
-        """A response ended with this token count; None: the service gave none."""
+    def usage(self, usage: Usage | None, charge: Charge | None, now: float) -> None:
+        """A response ended.
+
+        Args:
+            usage: its token count; None: the service gave none.
+            charge: what it took of provisioned throughput; None where nothing is provisioned.
+            now: seconds.
+        """
 
     def fold(self, session: CallSession, now: float) -> None:
         """Once a second: take over what the session counted."""
 
     def ended(self, outcome: Outcome, session: CallSession, now: float) -> None:
         """The call is over."""
+
+
+class CapacityObserver(Protocol):
+    """Everything that is measured about capacity."""
+
+    def admission_refused(self, refusal: Refusal) -> None:
+        """The process, or a deployment, did not take a call."""
+
+    def throttled(self, deployment: str) -> None:
+        """A deployment had no capacity for a response or a session."""
+
+    def account(self, deployment: str, account: Account) -> None:
+        """How a provisioned deployment stands; once a second."""
+
+    def dials_left(self, resource: str, dials: int) -> None:
+        """New sessions that are possible now; once a second."""
 
 
 class OfferObserver(Protocol):
@@ -56,6 +80,9 @@ class OfferObserver(Protocol):
 
     def setup(self, stage: str, seconds: float) -> None:
         """A stage of call set-up took this long."""
+
+    def spilled(self, deployment: str) -> None:
+        """A call goes to another deployment than its agent's first."""
 
     def dial(self, deployment: str, result: DialResult, seconds: float) -> None:
         """A model session was dialled."""

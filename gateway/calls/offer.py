@@ -20,7 +20,7 @@ from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
 from gateway.calls.errands import ErrandParts, transfer_target
 from gateway.calls.live import CallNames
-from gateway.calls.models import ModelDesk
+from gateway.calls.models import ModelDesk, Seated
 from gateway.calls.observer import OfferObserver
 from gateway.calls.overflow import OverflowCall, OverflowParts
 from gateway.calls.routing import route
@@ -29,10 +29,9 @@ from gateway.calls.ticker import Ticker
 from gateway.calls.variables import CallAgent, agent_for_call
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
 from gateway.clients.hooks import Hooks
-from gateway.clients.voice_live import ReadySession
 from gateway.config import GatewayConfig, Line
 from gateway.config.handover import Destination
-from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable
+from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable, NoCapacity
 from gateway.outcome import Outcome, Reason
 from gateway.rate import Rate
 from gateway.session.effects import Fields, Note
@@ -138,21 +137,21 @@ class Offers:
             return await self._divert(offer, Outcome(found.refusal))
         started = parts.clock()
         try:
-            ready = await parts.models.dial(offer.agent, offer.call_id)
-        except ModelUnavailable as error:
+            seated = await parts.models.dial(offer.agent, offer.call_id)
+        except (NoCapacity, ModelUnavailable) as error:
             return await self._divert(offer, error.outcome)
-        if await self._answer(offer, ready):
+        if await self._answer(offer, seated):
             parts.observer.setup("event_to_answered", parts.clock() - started)
         return None
 
-    async def _answer(self, offer: Offer, ready: ReadySession) -> bool:
+    async def _answer(self, offer: Offer, seated: Seated) -> bool:
         """Answer while the greeting is being made; whoever else answered has the call."""
         acs_config = self._parts.config.acs
-        conversation = self._begin(offer, ready)
+        conversation = self._begin(offer, seated)
         try:
             connection_id = await offer.acs.answer(
                 offer.call.context,
-                self._urls(offer, ready.target.deployment),
+                self._urls(offer, seated.seat.deployment),
                 acs_config.audio_format.audio,
                 mixed=acs_config.channel_type == "mixed",
             )
@@ -179,9 +178,9 @@ class Offers:
         except GatewayError:
             log.warning("offer.hang_up_failed")
 
-    def _begin(self, offer: Offer, ready: ReadySession) -> Conversation:
+    def _begin(self, offer: Offer, seated: Seated) -> Conversation:
         """Bring the call to life: from here on the greeting is made while the phone rings."""
-        parts, config = self._parts, self._parts.config
+        parts, config, ready = self._parts, self._parts.config, seated.ready
         deployment = config.deployment(ready.target.deployment)
         observer = parts.observer.call(offer.call_id, deployment)
         now = parts.clock()
@@ -212,6 +211,7 @@ class Offers:
                 ticker=parts.ticker,
                 clock=parts.clock,
                 media=media,
+                seat=seated.seat,
                 errands=ErrandParts(
                     call_id=offer.call_id,
                     line=offer.line,
@@ -225,6 +225,7 @@ class Offers:
             )
         )
         parts.supervisor.start(conversation)
+        seated.seat.went_live()
         return conversation
 
     # --- no agent can answer --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType
 
 from gateway.audio.pcm import Direction
 from gateway.bounds import MAX_PINGS_PER_S, SILENT_SOCKET_S
+from gateway.calls.capacity import Seat
 from gateway.calls.errands import Wanted
 from gateway.calls.live import PhoneSocket
 from gateway.calls.observer import CallObserver
@@ -41,7 +42,8 @@ from gateway.session.effects import (
     Transfer,
     TruncateItem,
 )
-from gateway.session.events import ModelClosed, PhoneClosed, ResponseDone
+from gateway.session.events import ModelClosed, ModelError, PhoneClosed, ResponseCreated, ResponseDone
+from gateway.session.recovery import RATE_LIMIT_CODES
 from gateway.session.session import CallSession
 from gateway.wire import media_stream, voice_live
 from gateway.wire.voice_live_session import SessionCreated, SessionUpdated
@@ -83,8 +85,10 @@ class Pump:
         ticker: Ticker,
         clock: Callable[[], float],
         errand: Callable[[Wanted], None],
+        seat: Seat,
     ) -> None:
         self._errand = errand
+        self._seat = seat
         self._session = session
         self._model = model
         self._observer = observer
@@ -218,8 +222,8 @@ class Pump:
             self._observer.model_event(event)
             if isinstance(event, SessionCreated | SessionUpdated):
                 continue
-            if isinstance(event, ResponseDone):
-                self._observer.usage(event.usage, now)
+            if isinstance(event, ResponseCreated | ResponseDone | ModelError):
+                self._account(event, now)
             self.perform(self._session.on_model(event, now))
             if self._phone_queue:
                 await self._flush_phone()
@@ -227,6 +231,18 @@ class Pump:
                 self._left_over.set()  # reading must go on while sending waits: what interrupts comes this way
             if isinstance(event, ModelClosed):
                 return
+
+    def _account(self, event: ResponseCreated | ResponseDone | ModelError, now: float) -> None:
+        """What the model leg says about the capacity that this call takes."""
+        match event:
+            case ResponseCreated():
+                self._seat.response_began(event, now)
+            case ResponseDone():
+                charge = self._seat.response_ended(event, now)
+                if event.error_code not in RATE_LIMIT_CODES:
+                    self._observer.usage(event.usage, charge, now)
+            case ModelError():
+                self._seat.model_error(event, now)
 
     async def write_model(self) -> None:
         """Send what the ticker and the model's reader left in the queue, because they must not wait."""

@@ -86,15 +86,15 @@ class Admission:
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
-    def process_refusal(self, vitals: Vitals, *, others: int = 0) -> Refusal | None:
+    def process_refusal(self, vitals: Vitals, calls: int) -> Refusal | None:
         """Why the process takes no further call; None: it does.
 
         Args:
             vitals: how it is.
-            others: live calls without a seat: callers who wait or are on their way to a person.
+            calls: all there are, those included that ring, wait, or are on their way to a person.
         """
         limits = self.limits
-        if len(self._seats) + others >= limits.calls:
+        if calls >= limits.calls:
             return Refusal.CALLS
         if vitals.memory >= limits.memory:
             return Refusal.MEMORY

@@ -11,7 +11,6 @@ Formula and numbers: Microsoft Learn, "Determine PTU sizing for a workload" (see
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -21,9 +20,6 @@ import yaml
 
 from gateway.profile import Profile
 from gateway.session.events import Usage
-
-WINDOW_S = 60
-"""The table's numbers are tokens per minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,34 +136,3 @@ def _cached(usage: Usage, profile: Profile) -> tuple[int, int]:
         text = min(usage.cached_total, usage.input_text)
         audio = 0 if profile.is_cascade else usage.cached_total - text
     return min(text, usage.input_text), min(audio, usage.input_audio)
-
-
-class RollingMinute:
-    """Normalised tokens of one deployment in the last 60 s, kept by the second."""
-
-    def __init__(self, tokens_per_minute: float) -> None:
-        self._tokens_per_minute = tokens_per_minute
-        self._seconds: deque[tuple[int, float]] = deque()
-
-    def __repr__(self) -> str:
-        return f"<RollingMinute of {self._tokens_per_minute:.0f} tokens, {len(self._seconds)} s in use>"
-
-    def add(self, tokens: float, now: float) -> None:
-        """Count a response that ended at `now` (seconds, never going back)."""
-        second = math.floor(now)
-        if self._seconds and self._seconds[-1][0] == second:
-            tokens += self._seconds.pop()[1]
-        self._seconds.append((second, tokens))
-        self._forget(second)
-
-    def tokens(self, now: float) -> float:
-        self._forget(math.floor(now))
-        return sum(tokens for _, tokens in self._seconds)
-
-    def utilisation(self, now: float) -> float:
-        """1.0 is all the units can do; above it Azure throttles."""
-        return self.tokens(now) / self._tokens_per_minute
-
-    def _forget(self, second: int) -> None:
-        while self._seconds and self._seconds[0][0] <= second - WINDOW_S:
-            self._seconds.popleft()

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInf
 
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
 from gateway.capacity.ptu import PtuBudget, TokenWeights, ptu_table
+from gateway.config.admission import ExpectedCalls, Share
 from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.suggest import did_you_mean
 from gateway.config.templates import check_greeting, check_instructions
@@ -34,6 +35,8 @@ class VoiceLiveResource(Section):
     """Version of the Voice Live API; the newest generally available one the gateway was checked with."""
     key_file: ConfigPath | None = None
     """File with the resource's key. Without it the gateway uses its Entra identity."""
+    dials_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
+    """New sessions in any minute: the resource's quota, which is 30 unless it was raised."""
 
 
 class ModelFormat(StrEnum):
@@ -87,6 +90,10 @@ class PtuCapacity(Section):
     """Row of the PTU table. Models outside of it need `weights` with tpm_per_ptu and output."""
     weights: WeightOverrides = WeightOverrides()
     """Replace or complete the table's numbers."""
+    target: Share = 0.8
+    """Share of the units that calls are admitted to; the rest is kept for the calls in progress, whose prompts grow."""
+    expected: ExpectedCalls = ExpectedCalls()
+    """What a call takes, until the gateway has seen some."""
 
     @field_validator("ptu_model")
     @classmethod

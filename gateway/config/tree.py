@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
+from gateway.config.admission import AdmissionConfig
 from gateway.config.agents import Agent, Deployment, VoiceLiveResource
 from gateway.config.doors import EventGridConfig
 from gateway.config.fields import Section
@@ -43,6 +44,8 @@ class GatewayConfig(Section):
     """Who talks to callers."""
     lines: tuple[Line, ...] = Field(min_length=1)
     """Who answers which number."""
+    admission: AdmissionConfig = AdmissionConfig()
+    """What this process takes on."""
     call: CallConfig = CallConfig()
     """How a conversation behaves."""
     deadlines: Deadlines = Deadlines()

@@ -18,6 +18,7 @@ from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
 from gateway.bounds import HANDSHAKES_PER_MINUTE, TRANSFERS_PER_MINUTE
 from gateway.calls.briefing import model_target
+from gateway.calls.capacity import CapacityDesk
 from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.line_settings import line_settings
 from gateway.calls.models import ModelDesk
@@ -148,6 +149,9 @@ class Gateway:
         )
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
+        capacity = CapacityDesk(
+            config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
+        )
         claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
         name_of = Pseudonyms(key).of
 
@@ -158,7 +162,9 @@ class Gateway:
                 OfferParts(
                     config=wanted,
                     acs=_call_automation(wanted, credentials, acs_http),
-                    models=ModelDesk(wanted, _targets(wanted, credentials), model_http, self.telemetry, clock),
+                    models=ModelDesk(
+                        wanted, _targets(wanted, credentials), model_http, capacity, self.telemetry, clock
+                    ),
                     tickets=tickets,
                     claims=claims,
                     closed=self._closed,
@@ -174,11 +180,12 @@ class Gateway:
                 )
             )
 
-        self.live = LiveConfiguration(config, make_offers, self._reread, self._closed, self.telemetry)
+        self.live = LiveConfiguration(config, make_offers, self._reread, self._closed, capacity, self.telemetry)
         app = make_public_app(self.telemetry, strangers, clock, access_log=server.log.access)
         self._fill(app, guard, phrases(PLAYER_RATE_HZ, config.call.clip_language))
         self._run_beside("ticker", ticker.run())
         self._run_beside("telemetry", self.telemetry.run())
+        self._run_beside("capacity", capacity.run())
         self._run_beside("doorkeeper", strangers.run())
         for keys in key_sets.all:
             self._run_beside(f"keys {keys.name}", keys.run())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.calls.capacity import CapacityDesk
 from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.offer import Offers
 from gateway.config import ConfigError, GatewayConfig, Problem
@@ -47,12 +48,13 @@ class Reload:
 class LiveConfiguration:
     """The configuration in force."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a reload touches
         self,
         config: GatewayConfig,
         make_offers: Callable[[GatewayConfig], Offers],
         reread: Callable[[], GatewayConfig],
         closed: ClosedLines,
+        capacity: CapacityDesk,
         telemetry: Telemetry,
     ) -> None:
         """Args as they are kept.
@@ -62,12 +64,14 @@ class LiveConfiguration:
             make_offers: has no effect before its result is used; raises ValueError for a key that can not be read.
             reread: reads and checks the configuration again, in a thread; raises ConfigError.
             closed: lines that are gone are taken out of it.
+            capacity: lets calls in by it.
             telemetry: is told.
         """
         self.current = InForce(config, make_offers(config))
         self._make_offers = make_offers
         self._reread = reread
         self._closed = closed
+        self._capacity = capacity
         self._telemetry = telemetry
         self._one_at_a_time = asyncio.Lock()
 
@@ -98,6 +102,7 @@ class LiveConfiguration:
         except ValueError as error:  # a key file went away after it was checked
             return Reload(ReloadResult.WRONG, running.checksum, (Problem((), str(error)),))
         self._telemetry.configured(wanted)
+        self._capacity.configure(wanted)
         self.current = InForce(wanted, offers)
         self._closed.keep({line.name for line in wanted.lines})
         self._telemetry.lines_closed(len(self._closed))

@@ -11,12 +11,13 @@ from collections.abc import Callable
 import structlog
 
 from gateway.audio.pcm import Direction
+from gateway.capacity.ledger import Charge
 from gateway.outcome import Outcome
 from gateway.session.effects import Fields, Note
 from gateway.session.events import Usage
 from gateway.session.session import CallSession
 from gateway.telemetry.counts import CallCounts
-from gateway.telemetry.labels import ReplyMoment, ReplySource, SetupStage, StopSince, model_event_type
+from gateway.telemetry.labels import ChargeSource, ReplyMoment, ReplySource, SetupStage, StopSince, model_event_type
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.reading import read_counts
 from gateway.telemetry.tokens import TokenMeter
@@ -130,9 +131,16 @@ class CallTelemetry:
     def frame_dropped(self) -> None:
         self._counts.downlink_overflow_ms += 20
 
-    def usage(self, usage: Usage | None, now: float) -> None:
-        charge = self._tokens.add(self._deployment, usage, now)
-        if charge is not None and self._trace is not None:
+    def usage(self, usage: Usage | None, charge: Charge | None, now: float) -> None:
+        self._tokens.add(self._deployment, usage)
+        if charge is None:
+            return
+        self._metrics.normalised_tokens.inc(
+            self._deployment,
+            ChargeSource.ESTIMATED if charge.estimated else ChargeSource.REPORTED,
+            amount=charge.normalised_tokens,
+        )
+        if self._trace is not None:
             fields: Fields = {
                 "normalised_tokens": round(charge.normalised_tokens, 1),
                 "ptu_utilisation": round(charge.utilisation, 4),

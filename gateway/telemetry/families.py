@@ -74,6 +74,10 @@ class ClosedGauge:
         """Raises KeyError for a value that is not in the list."""
         self._children[value].set(amount)
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(self._children)
+
     def extend(self, values: Sequence[str]) -> None:
         """Take further values into the list; those that are there keep what they show."""
         self._children |= {value: self._gauge.labels(value) for value in values if value not in self._children}

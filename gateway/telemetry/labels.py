@@ -127,6 +127,13 @@ DROP_CAUSES = MappingProxyType(
 """Only these pairs occur."""
 
 
+class ChargeSource(StrEnum):
+    """Where a count of normalised tokens comes from."""
+
+    REPORTED = "reported"  # the service's usage
+    ESTIMATED = "estimated"  # it gave none: what such a response takes as a rule
+
+
 class TokenKind(StrEnum):
     """As the service counts them; cached and cache-written tokens are contained in the input they belong to."""
 

@@ -9,13 +9,15 @@ frame is counted in CallCounts and folded once a second.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 from gateway import __version__
 from gateway.audio.pcm import Direction
 from gateway.audio.tones import Tone
+from gateway.capacity.admission import Refusal
+from gateway.capacity.ledger import Account
 from gateway.outcome import Outcome, Reason, Result
 from gateway.session.events import Side
 from gateway.telemetry import labels
@@ -67,12 +69,32 @@ class GatewayMetrics:
         self._add_operation()
         self._add_process()
 
-    def add_deployments(self, names: Sequence[str]) -> None:
-        """Series for deployments that a reload brought. Those it took away keep theirs: calls of them may go on."""
-        for counter in (self.dials, self.tokens, self.normalised_tokens, self.usage_missing):
-            counter.extend("deployment", names)
-        for gauge in (self.ptu_utilisation, self.ptu_budget):
-            gauge.extend(names)
+    def add_names(self, deployments: Sequence[str], resources: Sequence[str]) -> None:
+        """Series for what a reload brought. What it took away keeps its own: calls of it may go on."""
+        for counter in (
+            self.dials,
+            self.tokens,
+            self.normalised_tokens,
+            self.usage_missing,
+            self.throttled,
+            self.spilled,
+        ):
+            counter.extend("deployment", deployments)
+        for gauge in self._accounts:
+            gauge.extend(deployments)
+        self.dials_left.extend(resources)
+
+    def set_account(self, deployment: str, account: Account) -> None:
+        """How a provisioned deployment stands."""
+        for gauge, read in self._accounts.items():
+            gauge.set(deployment, read(account))
+
+    def forget_accounts(self, provisioned: Collection[str]) -> None:
+        """All others are not provisioned, or not any more."""
+        for gauge in self._accounts:
+            for deployment in gauge.values:
+                if deployment not in provisioned:
+                    gauge.set(deployment, 0)
 
     def call_ended(self, outcome: Outcome) -> None:
         """Count an ending: of a call, or of an attempt that never became one."""
@@ -297,14 +319,60 @@ class GatewayMetrics:
         self.normalised_tokens = self._closed(
             "gateway_normalised_tokens",
             "Tokens as provisioned throughput is charged for them; provisioned deployments only.",
+            {"deployment": self._deployments, "source": list(labels.ChargeSource)},
+        )
+        gauge = self._deployment_gauge
+        self._accounts: dict[ClosedGauge, Callable[[Account], float]] = {
+            gauge(
+                "gateway_ptu_utilisation_ratio",
+                "Estimate: normalised tokens of the last 60 s, others included, against what the units allow.",
+            ): lambda account: account.utilisation,
+            gauge(
+                "gateway_ptu_budget_tokens",
+                "Normalised tokens a minute that the units allow; 0 for pay-as-you-go. Every replica says the same.",
+            ): lambda account: account.capacity,
+            gauge(
+                "gateway_ptu_reserved_tokens",
+                "Normalised tokens that the service sets aside for responses being made: prompt and longest answer.",
+            ): lambda account: account.reserved,
+            gauge(
+                "gateway_ptu_forecast_tokens", "Normalised tokens that the live calls will take in the next minute."
+            ): lambda account: account.forecast,
+            gauge(
+                "gateway_ptu_bucket_ratio",
+                "How full the service's bucket is by the calls of this process; above 1 it refuses.",
+            ): lambda account: account.level,
+            gauge(
+                "gateway_ptu_headroom_tokens",
+                "Normalised tokens a minute left below the target; negative above it.",
+            ): lambda account: account.headroom,
+            gauge("gateway_ptu_headroom_calls", "Calls that could be let in now."): lambda account: (
+                account.headroom_calls
+            ),
+        }
+        self.throttled = self._closed(
+            "gateway_throttled",
+            "Responses and sessions that a deployment refused for lack of capacity.",
             {"deployment": self._deployments},
         )
-        self.ptu_utilisation = self._deployment_gauge(
-            "gateway_ptu_utilisation_ratio",
-            "Estimate: normalised tokens of the last 60 s against what the units allow; 1 is all.",
+        self.spilled = self._closed(
+            "gateway_spilled_calls",
+            "Calls that went to this deployment, which is not their agent's first.",
+            {"deployment": self._deployments},
         )
-        self.ptu_budget = self._deployment_gauge(
-            "gateway_ptu_budget_tokens", "Normalised tokens a minute that the units allow; 0 for pay-as-you-go."
+        self.admission_refusals = self._closed(
+            "gateway_admission_refusals",
+            "Times the process, or a deployment, did not take a call; the next deployment may have.",
+            {"reason": list(Refusal)},
+        )
+        self.dials_left = ClosedGauge(
+            Gauge(
+                "gateway_dials_left",
+                "New model sessions that are possible now, by resource.",
+                ("resource",),
+                registry=self._registry,
+            ),
+            (),
         )
         self.usage_missing = self._closed(
             "gateway_usage_missing",
@@ -342,6 +410,11 @@ class GatewayMetrics:
             "gateway_event_loop_lag",
             "How late a timer of the event loop fired, sampled ten times a second.",
             LATENESS_S,
+        )
+        self.memory = Gauge(
+            "gateway_memory_ratio",
+            "Memory the process holds, against what its container (or the machine) may use.",
+            registry=self._registry,
         )
         self.run_queue_wait = self._counter(
             "gateway_run_queue_wait",

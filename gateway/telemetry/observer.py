@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from gateway.capacity.admission import Refusal, Vitals
+from gateway.capacity.ledger import Account
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
 from gateway.outcome import Outcome
@@ -20,8 +21,6 @@ from gateway.telemetry.tokens import TokenMeter
 from gateway.telemetry.trace import TraceWriter
 
 log = structlog.get_logger()
-
-REFRESH_S = 1.0
 
 
 class Telemetry:
@@ -35,26 +34,31 @@ class Telemetry:
             TraceWriter(trace.directory, include_transcripts=trace.include_transcripts) if trace is not None else None
         )
         self._watch = ProcessWatch(self.metrics, clock)
-        self._tokens = TokenMeter(self.metrics, config.deployments)
+        self._tokens = TokenMeter(self.metrics)
+        self._prepare(config)
         self.metrics.config.info({"checksum": config.checksum})
 
     async def run(self) -> None:
-        """Sample the process, and let utilisation fall while nothing is said, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch.run(), name="process-watch")
-            tasks.create_task(self._refresh(), name="token-meter")
+        """Sample the process until cancelled."""
+        await self._watch.run()
 
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            self._tokens.refresh(self._clock())
+    @property
+    def vitals(self) -> Vitals:
+        """How the process is."""
+        return self._watch.vitals
+
+    def _prepare(self, config: GatewayConfig) -> None:
+        """Series that a configuration brings, before anything is counted in them."""
+        self.metrics.add_names(
+            [deployment.name for deployment in config.deployments], [resource.name for resource in config.resources]
+        )
+        self.metrics.forget_accounts([each.name for each in config.deployments if each.budget is not None])
 
     # --- operators ------------------------------------------------------------------------------------------------
 
     def configured(self, config: GatewayConfig) -> None:
         """New calls begin with this configuration from now on; it has its series before the first of them."""
-        self.metrics.add_deployments([deployment.name for deployment in config.deployments])
-        self._tokens.configure(config.deployments)
+        self._prepare(config)
         self.metrics.config.info({"checksum": config.checksum})
 
     def reloaded(self, result: ReloadResult) -> None:
@@ -126,6 +130,25 @@ class Telemetry:
     def bug(self) -> None:
         """An error of ours that should be impossible; the log has its trace."""
         self.metrics.bugs.inc()
+
+    # --- capacity -------------------------------------------------------------------------------------------------
+
+    def admission_refused(self, refusal: Refusal) -> None:
+        self.metrics.admission_refusals.inc(refusal)
+
+    def throttled(self, deployment: str) -> None:
+        self.metrics.throttled.inc(deployment)
+
+    def spilled(self, deployment: str) -> None:
+        self.metrics.spilled.inc(deployment)
+
+    def account(self, deployment: str, account: Account) -> None:
+        self.metrics.set_account(deployment, account)
+
+    def dials_left(self, resource: str, dials: int) -> None:
+        self.metrics.dials_left.set(resource, dials)
+
+    # --- set-up ---------------------------------------------------------------------------------------------------
 
     def setup(self, stage: str, seconds: float) -> None:
         self.metrics.call_setup.observe(SetupStage(stage), amount=seconds)

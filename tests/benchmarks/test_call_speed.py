@@ -88,10 +88,10 @@ def begin(metrics: GatewayMetrics, now: list[float]) -> Call:
         PCM16_16K, PCM16_16K, PCM16_16K, lambda _rate, _language: {phrase: clips[phrase] for phrase in Phrase}
     )
     session, phone, model = CallSession(settings), Socket(), Socket()
-    telemetry = CallTelemetry(metrics, TokenMeter(metrics, []), "d", None)
+    telemetry = CallTelemetry(metrics, TokenMeter(metrics), "d", None)
     clock = lambda: now[0]  # noqa: E731 - a clock is a function
     leg = ModelLeg(cast("Any", model))
-    pump = Pump(session, leg, telemetry, Ticker(clock, lambda _: None), clock, lambda _: None)
+    pump = Pump(session, leg, telemetry, Ticker(clock, lambda _: None), clock, lambda _: None, cast("Any", None))
     pump._phone, pump._phone_transport = cast("Any", phone), cast("Any", phone)
     pump.perform(session.start(now[0]))
     pump._on_phone_message(METADATA)

@@ -11,12 +11,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.calls.briefing import model_target
+from gateway.calls.capacity import CapacityDesk
 from gateway.calls.models import ModelDesk
 from gateway.calls.variables import CallAgent
+from gateway.capacity.admission import Vitals
 from gateway.clients.http import make_session
 from gateway.clients.voice_live import CLOSE_S
 from gateway.config import parse
-from gateway.errors import ModelUnavailable
+from gateway.errors import ModelUnavailable, NoCapacity
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import TwinOptions, VoiceLiveTwin
 from gateway.simulator.voice_live.options import Access, Faults, HandshakeFault
@@ -37,6 +39,7 @@ class Result:
 
     ready: str | None
     took_s: float
+    error: type[Exception] | None = None
     dials: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
@@ -66,14 +69,20 @@ def dial(folder: Path, **options: TwinOptions) -> Result:
         targets = {each.name: model_target(config, each, Credential()) for each in config.deployments}
         began = clock()
         async with make_session() as http:
-            desk = ModelDesk(config, targets, http, Telemetry(registry, config, clock), clock)
+            telemetry = Telemetry(registry, config, clock)
+            capacity = CapacityDesk(config, Vitals, lambda: 0, telemetry, clock)
+            desk = ModelDesk(config, targets, http, capacity, telemetry, clock)
             try:
-                ready = await desk.dial(CallAgent(config.agent("s"), config.lines[0], "Help.", None), "call-1")
-            except ModelUnavailable:
-                result = Result(None, clock() - began)
+                seated = await desk.dial(CallAgent(config.agent("s"), config.lines[0], "Help.", None), "call-1")
+            except (ModelUnavailable, NoCapacity) as error:
+                result = Result(None, clock() - began, type(error))
             else:
-                result = Result(ready.target.deployment, clock() - began)
-                await ready.leg.close()
+                assert seated.seat.deployment == seated.ready.target.deployment
+                assert len(capacity.admission) == 1
+                result = Result(seated.seat.deployment, clock() - began)
+                await seated.ready.leg.close()
+                seated.seat.leave()
+            assert len(capacity.admission) == 0, "whoever has no session has no seat"
         await twin.stop()
         for family in registry.collect():
             if family.name == "gateway_voice_live_dials":

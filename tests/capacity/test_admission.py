@@ -34,7 +34,7 @@ def admission(*, per_minute: int = 1000, limits: ProcessLimits = LIMITS, units: 
 
 
 @pytest.mark.parametrize(
-    ("vitals", "others", "refusal"),
+    ("vitals", "calls", "refusal"),
     [
         (Vitals(), 0, None),
         (Vitals(), 79, None),
@@ -43,19 +43,8 @@ def admission(*, per_minute: int = 1000, limits: ProcessLimits = LIMITS, units: 
         (Vitals(loop_lag_s=0.05), 0, Refusal.LOOP_LAG),
     ],
 )
-def test_the_process_has_limits(vitals: Vitals, others: int, refusal: Refusal | None) -> None:
-    assert admission().process_refusal(vitals, others=others) is refusal
-
-
-def test_seats_count_against_the_cap() -> None:
-    door = admission(limits=ProcessLimits(calls=2, memory=1.0, loop_lag_s=1.0))
-    for call in ("a", "b"):
-        assert door.process_refusal(Vitals()) is None
-        assert door.take_seat(call, "payg", 0.0) is None
-    assert door.process_refusal(Vitals()) is Refusal.CALLS
-    door.leave("a", 1.0)
-    door.leave("a", 1.0)
-    assert door.process_refusal(Vitals()) is None
+def test_the_process_has_limits(vitals: Vitals, calls: int, refusal: Refusal | None) -> None:
+    assert admission().process_refusal(vitals, calls) is refusal
 
 
 def test_provisioned_units_take_calls_up_to_their_target() -> None:

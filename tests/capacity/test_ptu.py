@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.capacity.ptu import RollingMinute, Sizes, TokenWeights, normalised_tokens, ptu_table
+from gateway.capacity.ptu import Sizes, TokenWeights, normalised_tokens, ptu_table
 from gateway.profile import Profile
 from gateway.session.events import Usage
 
@@ -40,14 +40,11 @@ def test_the_published_example_comes_out(
     """gpt-5.2, 1,000 requests a minute of 200 input and 20 output tokens, without and with half of the input cached."""
     model = ptu_table().models["gpt-5.2"]
     usage = Usage(input_text=200, cached_text=cached, cached_total=cached, output_text=20)
-    window = RollingMinute(model.tpm_per_ptu)  # of one unit, so utilisation is the number of units
+    minute = 1000 * normalised_tokens(usage, weights_of("gpt-5.2"), Profile.CHAT_COMPLETION)
 
-    for request in range(1000):
-        window.add(normalised_tokens(usage, weights_of("gpt-5.2"), Profile.CHAT_COMPLETION), now=request * 0.06)
-
-    assert window.tokens(now=59.9) == tokens_per_minute
-    assert round(window.utilisation(now=59.9), 2) == exact_units
-    assert model.sizes[0].units_for(window.utilisation(now=59.9)) == units_bought
+    assert minute == tokens_per_minute
+    assert round(minute / model.tpm_per_ptu, 2) == exact_units
+    assert model.sizes[0].units_for(minute / model.tpm_per_ptu) == units_bought
 
 
 def test_newer_models_weigh_cached_and_written_tokens_by_price() -> None:
@@ -102,25 +99,6 @@ def test_caching_never_makes_a_response_dearer(usage: Usage) -> None:
     assert normalised_tokens(usage, TokenWeights(output=4), Profile.CHAT_COMPLETION) <= normalised_tokens(
         uncached, TokenWeights(output=4), Profile.CHAT_COMPLETION
     )
-
-
-def test_the_window_forgets_after_a_minute() -> None:
-    window = RollingMinute(1000)
-    window.add(500, now=100.0)
-    window.add(250, now=130.0)
-
-    assert window.utilisation(now=159.9) == 0.75
-    assert window.utilisation(now=160.0) == 0.25
-    assert window.utilisation(now=500.0) == 0.0
-
-
-def test_the_window_stays_small_whatever_the_load() -> None:
-    window = RollingMinute(1000)
-    for step in range(20_000):
-        window.add(1, now=step * 0.01)
-
-    assert window.tokens(now=199.99) == 6000
-    assert len(window._seconds) == 60
 
 
 @pytest.mark.parametrize(("units", "bought"), [(0.1, 15), (15, 15), (15.01, 20), (105.88, 110), (110, 110)])

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
 from gateway.audio.pcm import PCM16_16K, Direction, Int16Array
+from gateway.capacity.ledger import Charge
 from gateway.config import GatewayConfig, parse
 from gateway.outcome import Outcome, Reason
 from gateway.session.effects import Fields, Note
@@ -213,10 +214,13 @@ def test_delays_and_dropped_frames_arrive_with_the_next_fold(bench: Bench) -> No
 
 
 def test_usage_is_charged(bench: Bench) -> None:
-    bench.call.usage(Usage(input_text=100), 1.0)
-    bench.call.usage(None, 1.0)
+    bench.call.usage(Usage(input_text=100), Charge(100.0, 0.1), 1.0)
+    bench.call.usage(None, Charge(90.0, 0.1, estimated=True), 1.0)
+    bench.call.usage(Usage(input_text=5), None, 1.0)
 
-    assert bench.value("gateway_tokens_total", deployment="main", kind="input_text") == 100
+    for source, tokens in (("reported", 100), ("estimated", 90)):
+        assert bench.value("gateway_normalised_tokens_total", deployment="main", source=source) == tokens
+    assert bench.value("gateway_tokens_total", deployment="main", kind="input_text") == 105
     assert bench.value("gateway_usage_missing_total", deployment="main") == 1
 
 

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from gateway.capacity.admission import Refusal
+from gateway.capacity.ledger import Account, Charge
 from gateway.clients.voice_live import DialResult
 from gateway.config import GatewayConfig, parse
 from gateway.outcome import Outcome, Reason
 from gateway.session.events import Usage
-from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.telemetry.labels import Door
 from gateway.telemetry.observer import Telemetry
+
+ACCOUNT = Account(
+    capacity=100_000,
+    consumed=45_000,
+    reserved=3_000,
+    forecast=60_000,
+    others=5_000,
+    level=0.4,
+    per_call=3_750,
+    target=0.8,
+)
 
 
 @pytest.fixture
@@ -94,28 +105,31 @@ def test_an_unknown_stage_is_a_bug_of_ours(config: GatewayConfig) -> None:
         Telemetry(CollectorRegistry(), config, lambda: 0.0).setup("no_stage", 1.0)
 
 
-def test_utilisation_falls_while_nothing_is_said(config: GatewayConfig) -> None:
+def test_how_a_deployment_stands_is_exported(config: GatewayConfig) -> None:
     registry = CollectorRegistry()
+    telemetry = Telemetry(registry, config, lambda: 0.0)
 
-    async def main() -> list[float]:
-        clock = asyncio.get_running_loop().time
-        telemetry = Telemetry(registry, config, clock)
-        running = asyncio.create_task(telemetry.run())
-        telemetry.call("call-1", config.deployment("main")).usage(Usage(input_text=5000), clock())
-        seen = []
-        for _ in range(3):
-            seen.append(value(registry, "gateway_ptu_utilisation_ratio", deployment="main"))
-            await asyncio.sleep(40.0)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        return seen
+    telemetry.account("main", ACCOUNT)
+    telemetry.dials_left("f", 17)
+    telemetry.throttled("main")
+    telemetry.spilled("main")
+    telemetry.admission_refused(Refusal.PTU)
 
-    with virtual_time_runner() as runner:
-        first, later, last = runner.run(main())
-
-    assert first > 0
-    assert later == pytest.approx(first)
-    assert last == 0
+    for name, expected in {
+        "gateway_ptu_utilisation_ratio": 0.5,
+        "gateway_ptu_budget_tokens": 100_000,
+        "gateway_ptu_reserved_tokens": 3_000,
+        "gateway_ptu_forecast_tokens": 60_000,
+        "gateway_ptu_bucket_ratio": 0.4,
+        "gateway_ptu_headroom_tokens": 15_000,
+        "gateway_ptu_headroom_calls": 4,
+        "gateway_throttled_total": 1,
+        "gateway_spilled_calls_total": 1,
+    }.items():
+        assert value(registry, name, deployment="main") == expected, name
+    assert value(registry, "gateway_dials_left", resource="f") == 17
+    assert value(registry, "gateway_admission_refusals_total", reason="ptu") == 1
+    assert value(registry, "gateway_admission_refusals_total", reason="dials") == 0
 
 
 def test_a_deployment_that_a_reload_brings_has_all_its_series_and_the_old_one_keeps_what_it_counted(
@@ -124,6 +138,7 @@ def test_a_deployment_that_a_reload_brings_has_all_its_series_and_the_old_one_ke
     registry = CollectorRegistry()
     telemetry = Telemetry(registry, config, lambda: 0.0)
     telemetry.dial("main", DialResult.READY, 0.4)
+    telemetry.account("main", ACCOUNT)
     (main,) = config.deployments
     second = main.model_copy(update={"name": "second", "capacity": "pay_as_you_go"})
 
@@ -134,22 +149,6 @@ def test_a_deployment_that_a_reload_brings_has_all_its_series_and_the_old_one_ke
     assert value(registry, "gateway_tokens_total", deployment="second", kind="input_text") == 0
     assert value(registry, "gateway_usage_missing_total", deployment="second") == 0
     assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 0, "it is no longer there to be used"
-    telemetry.call("call-1", main).usage(Usage(input_text=5000), 0.0)
-    assert value(registry, "gateway_normalised_tokens_total", deployment="main") > 0, "for calls that go on with it"
-    telemetry.configured(config)
-    assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 150_000
-
-
-def test_a_deployment_that_is_resized_begins_its_minute_anew_and_one_that_is_not_goes_on(config: GatewayConfig) -> None:
-    registry = CollectorRegistry()
-    telemetry = Telemetry(registry, config, lambda: 0.0)
-    (main,) = config.deployments
-    telemetry.call("call-1", main).usage(Usage(input_text=5000), 0.0)
-    before = value(registry, "gateway_ptu_utilisation_ratio", deployment="main")
-    telemetry.configured(config)
-    telemetry.call("call-2", main).usage(Usage(input_text=5000), 0.0)
-    assert value(registry, "gateway_ptu_utilisation_ratio", deployment="main") == pytest.approx(2 * before)
-    payg = main.model_copy(update={"capacity": "pay_as_you_go"})
-    telemetry.configured(config.model_copy(update={"deployments": (payg,)}))
-    assert value(registry, "gateway_ptu_utilisation_ratio", deployment="main") == 0
-    assert value(registry, "gateway_ptu_budget_tokens", deployment="main") == 0
+    telemetry.call("call-1", main).usage(Usage(input_text=5000), Charge(5000.0, 0.1), 0.0)
+    normalised = value(registry, "gateway_normalised_tokens_total", deployment="main", source="reported")
+    assert normalised == 5000, "for calls that go on with it"

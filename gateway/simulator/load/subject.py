@@ -176,7 +176,11 @@ def gateway_config(plan: LoadPlan, far: FarSides, port: int, metrics_port: int) 
     """Product defaults, but for addresses, formats and quotas."""
     sections = twin_sections(port, far.call_automation, far.voice_live, metrics_port=metrics_port)
     sections["acs"]["audio_format"] = "pcm16_16k" if plan.phone == PCM16_16K else "pcm16_24k"
+    for resource in sections["resources"]:
+        resource["dials_per_minute"] = 100_000
     return sections | {
+        # Nobody is turned away: what so many calls do to one process is what is measured.
+        "admission": {"calls": 10_000, "memory": 1.0, "loop_lag_ms": 60_000},
         "deployments": [
             {
                 "name": "load",

@@ -1,0 +1,46 @@
+"""Sections about capacity: what the process takes on, and what a call is expected to take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gateway.capacity.admission import ProcessLimits
+from gateway.capacity.demand import Expected
+from gateway.config.fields import Section
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class AdmissionConfig(Section):
+    """What this process takes on. A call over it goes where the line says: overflow, queue, a busy line."""
+
+    calls: Annotated[int, Field(ge=1, le=10_000)] = 80
+    """Calls at once, ringing and waiting ones included: 80 % of what one core was measured to carry."""
+    memory: Share = 0.85
+    """Share of the container's memory (of the machine's, where there is no container) above which nobody is let in."""
+    loop_lag_ms: Annotated[int, Field(ge=1, le=60_000)] = 80
+    """How late the event loop may be, in milliseconds (95th percentile of the last 5 s); above it every voice would
+    stutter."""
+
+    @property
+    def limits(self) -> ProcessLimits:
+        return ProcessLimits(self.calls, self.memory, self.loop_lag_ms / 1000)
+
+
+class ExpectedCalls(Section):
+    """A call of this deployment, before any was seen. What calls really take is learned within minutes."""
+
+    turns_per_minute: Annotated[float, Field(gt=0, le=60)] = 4.0
+    """Answers of the model in a minute of a call."""
+    prompt_tokens: Annotated[int, Field(gt=0)] = 1500
+    """Text tokens of one prompt: instructions, tools and history."""
+    cached: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Share of the prompt that the model reads from its cache."""
+    answer_tokens: Annotated[int, Field(gt=0)] = 60
+    """Text tokens of one answer."""
+
+    @property
+    def demand(self) -> Expected:
+        return Expected(self.turns_per_minute, self.prompt_tokens, self.cached, self.answer_tokens)
