@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from gateway.capacity.calibration import Calibration
 from gateway.capacity.demand import CallHistory, Demand, Expected, Taken
 from gateway.capacity.ptu import PtuBudget, TokenWeights, normalised_tokens
 from gateway.profile import Profile
@@ -23,6 +24,8 @@ SLOT_S = 0.25
 """The rolling minute is kept in slots: exact to 0.4 % of it."""
 KEPT_S = 1200.0
 """History that a slow monitor is compared with."""
+SURPRISE = 0.1
+"""Share of the capacity by which a minute may be above its forecast by chance."""
 LONGEST_RESPONSE_S = 120.0
 """A response that has not ended by then never will: what was set aside for it is given back."""
 
@@ -62,8 +65,13 @@ class Account:
 
     @property
     def headroom(self) -> float:
-        """Tokens a minute that are left below the target; negative above it."""
-        return self.target * self.capacity - max(self.forecast, self.consumed) - self.others
+        """Tokens a minute that are left below the target; negative above it.
+
+        The calls that are live decide, by their forecast. The minute behind has a say where it was far above that:
+        whichever of two noisy numbers is the larger would keep a tenth of the units empty.
+        """
+        surprise = self.consumed - SURPRISE * self.capacity
+        return self.target * self.capacity - max(self.forecast, surprise) - self.others
 
     @property
     def headroom_calls(self) -> int:
@@ -125,6 +133,7 @@ class Ledger:
         weights = budget.weights
         self._demand = Demand(expected, cached_weight=weights.cached_input, output_weight=weights.output, now=now)
         self._minute = Minute()
+        self._calibration = Calibration()
         self._calls: dict[str, _LiveCall] = {}
         self._lessons: list[tuple[str, Taken, bool]] = []
         """of this moment: call, what a response took, whether the service said so"""
@@ -208,7 +217,7 @@ class Ledger:
         """How it stands."""
         self._pass_time(now)
         live = [call for call in self._calls.values() if not call.over]
-        forecast = sum(self._demand.of_next_minute(call.history) for call in live)
+        forecast = self._forecast() * self._calibration.factor
         mean = forecast / len(live) if live else 0.0
         capacity = self.budget.tokens_per_minute
         return Account(
@@ -233,6 +242,7 @@ class Ledger:
         if passed <= 0:
             return
         self._learn()
+        self._calibration.look(self._forecast(), self.consumed(now - MINUTE_S, now), now)
         self._demand.pass_time(len(self._calls), now)
         self._level = max(0.0, self._level - self.budget.tokens_per_minute / MINUTE_S * passed)
         self._level_at = now
@@ -241,6 +251,9 @@ class Ledger:
                 if now - since >= LONGEST_RESPONSE_S:
                     del call.open[response_id]
                     self._level -= reserved
+
+    def _forecast(self) -> float:
+        return sum(self._demand.of_next_minute(call.history) for call in self._calls.values() if not call.over)
 
     def _learn(self) -> None:
         """What happened at the moment that is over."""

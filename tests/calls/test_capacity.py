@@ -97,7 +97,7 @@ def test_a_process_in_trouble_takes_nobody(tmp_path: Path, vitals: Vitals, refus
 
 def test_a_full_deployment_refuses_and_a_seat_given_back_is_told(tmp_path: Path) -> None:
     bench = Bench(config(tmp_path, PTU, PAYG))
-    seats = []
+    seats: list[Seat] = []
     while isinstance(found := bench.desk.take(f"c{len(seats)}", "ptu", 400), Seat):
         seats.append(found)
     assert found is Refusal.PTU

@@ -33,7 +33,7 @@ def test_promtool_has_nothing_to_say(promtool: str) -> None:
     metrics = GatewayMetrics(registry, ["ptu", "payg"])
     metrics.call_ended(Outcome(Reason.CALLER_HANGUP))
     metrics.reply_latency.observe(ReplyMoment.HEARD, ReplySource.MODEL, amount=0.8)
-    metrics.ptu_utilisation.set("ptu", 0.4)
+    metrics.throttled.inc("ptu")
     metrics.new_folder().fold(CallCounts(uplink_ms=20, underruns=1))
     metrics.added_delay.fold(Direction.DOWNLINK, [0.0004])
 
