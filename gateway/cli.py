@@ -71,6 +71,20 @@ COMMANDS = (
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(
+        "capacity",
+        "gateway.size",
+        "how many provisioned units so many calls need, and back",
+        "From calls at once to provisioned throughput units (PTU), dials, replicas and a price, by the published "
+        "formula; or from units to calls. An average call is described by options, or measured from metrics.",
+        """\
+  gateway capacity --model gpt-4.1 --kind regional --calls 40
+  gateway capacity --model gpt-4.1 --kind regional --units 50      how many calls fit
+  gateway capacity --model gpt-5-mini --calls 200 --turns 5 --prompt 2200 --answer 45 --cached 70
+  gateway capacity --config gateway.yaml --deployment support-ptu  what the units of a configuration carry
+  curl -s localhost:9464/metrics > metrics.txt
+  gateway capacity --model gpt-4.1 --calls 40 --from-metrics metrics.txt --plot capacity.png""",
+    ),
+    Command(
         "operate",
         "gateway.operate",
         "command a gateway that runs: calls, lines, hang-up, reload",

@@ -11,6 +11,7 @@ Formula and numbers: Microsoft Learn, "Determine PTU sizing for a workload" (see
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -32,6 +33,19 @@ class TokenWeights:
     audio_input: float = 1.0
     audio_output: float | None = None
     """None: like `output`. No weight of audio tokens is published."""
+    long_context: LongContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LongContext:
+    """What text tokens count for in a response with a long prompt."""
+
+    above: int
+    """text tokens of the prompt"""
+    input: float
+    cached_input: float
+    cache_write: float
+    output: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class PtuModel:
     """None: the source gives no ratio, so a deployment has to"""
     cached_input: float
     cache_write: float
+    long_context: Mapping[str, float] | None
+    """weights of LongContext; from which length on is not published"""
     sizes: tuple[Sizes, ...]
 
 
@@ -97,6 +113,7 @@ def _model(name: str, row: dict[str, Any]) -> PtuModel:
         output=row.get("output"),
         cached_input=row.get("cached_input", 0.0),
         cache_write=row.get("cache_write", 1.0),
+        long_context=row.get("long_context"),
         sizes=tuple(Sizes(*row[kind]) for kind in ("global", "regional") if kind in row),
     )
 
@@ -111,12 +128,12 @@ def normalised_tokens(usage: Usage, weights: TokenWeights, profile: Profile) -> 
     """
     cached_text, cached_audio = _cached(usage, profile)
     written = min(usage.cache_write, usage.input_text - cached_text)
-    tokens = (
-        (usage.input_text - cached_text - written)
-        + weights.cached_input * cached_text
-        + weights.cache_write * written
-        + weights.output * (usage.output_text + usage.output_reasoning)
-    )
+    fresh, output = usage.input_text - cached_text - written, usage.output_text + usage.output_reasoning
+    text: TokenWeights | LongContext = weights
+    factor = 1.0
+    if weights.long_context is not None and usage.input_text > weights.long_context.above:
+        text, factor = weights.long_context, weights.long_context.input
+    tokens = factor * fresh + text.cached_input * cached_text + text.cache_write * written + text.output * output
     if profile.is_cascade:
         return tokens
     audio_output = weights.output if weights.audio_output is None else weights.audio_output

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInfo, field_validator, model_validator
 
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
-from gateway.capacity.ptu import PtuBudget, TokenWeights, ptu_table
+from gateway.capacity.ptu import LongContext, PtuBudget, TokenWeights, ptu_table
 from gateway.config.admission import ExpectedCalls, Share
 from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.suggest import did_you_mean
@@ -79,6 +79,9 @@ class WeightOverrides(Section):
     """One audio input token (realtime profile); unset: 1. No number is published."""
     audio_output: Weight | None = None
     """One audio output token (realtime profile); unset: like `output`."""
+    long_context_above: Annotated[int, Field(gt=0)] | None = None
+    """Text tokens of a prompt above which the table's weights for a long context count, where the model has such. The
+    limit is not published: unset, they never do."""
 
 
 class PtuCapacity(Section):
@@ -111,7 +114,15 @@ class PtuCapacity(Section):
             raise ValueError("needs ptu_model, or weights.tpm_per_ptu and weights.output")
         if (row is None or row.output is None) and self.weights.output is None:
             raise ValueError("needs weights.output: no ratio is published for this model")
+        if self.weights.long_context_above is not None and (row is None or row.long_context is None):
+            raise ValueError(
+                "weights.long_context_above is for models of the table that have weights for a long context"
+            )
         return self
+
+    def _long_context(self, above: int) -> LongContext | None:
+        weights = None if self.ptu_model is None else ptu_table().models[self.ptu_model].long_context
+        return None if weights is None else LongContext(above, **weights)
 
     def budget(self) -> PtuBudget:
         """The table's numbers with the overrides applied."""
@@ -125,6 +136,9 @@ class PtuCapacity(Section):
                 "cached_input": row.cached_input,
                 "cache_write": row.cache_write,
             }
+        above = overrides.pop("long_context_above", None)
+        if above is not None:
+            numbers["long_context"] = self._long_context(above)
         numbers |= overrides
         tpm_per_ptu = numbers.pop("tpm_per_ptu")
         return PtuBudget(units=self.ptu_units, tpm_per_ptu=tpm_per_ptu, weights=TokenWeights(**numbers))

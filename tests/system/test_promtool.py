@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -42,3 +43,12 @@ def test_promtool_has_nothing_to_say(promtool: str) -> None:
     )
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_rules_say_what_they_should(promtool: str) -> None:
+    files = sorted(Path(__file__).parent.joinpath("rules").glob("*.test.yaml"))
+    assert files
+    checked = subprocess.run(  # noqa: S603 - a fixed command
+        [promtool, "test", "rules", *map(str, files)], capture_output=True, check=False, timeout=60
+    )
+    assert checked.returncode == 0, checked.stdout.decode() + checked.stderr.decode()
