@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInf
 
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
 from gateway.capacity.ptu import LongContext, PtuBudget, TokenWeights, ptu_table
-from gateway.config.admission import ExpectedCalls, Share
+from gateway.config.admission import ExpectedCalls, MonitorConfig, Share
 from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.suggest import did_you_mean
 from gateway.config.templates import check_greeting, check_instructions
@@ -97,6 +97,8 @@ class PtuCapacity(Section):
     """Share of the units that calls are admitted to; the rest is kept for the calls in progress, whose prompts grow."""
     expected: ExpectedCalls = ExpectedCalls()
     """What a call takes, until the gateway has seen some."""
+    monitor: MonitorConfig | None = None
+    """Ask Azure Monitor how full the units are."""
 
     @field_validator("ptu_model")
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.calls.capacity import CapacityDesk, Seat
 from gateway.capacity.admission import Refusal, Vitals
-from gateway.capacity.ledger import Account
+from gateway.capacity.ledger import Account, Monitored
 from gateway.config import GatewayConfig, parse
 from gateway.session.events import ModelError, ResponseCreated, ResponseDone, Usage
 
@@ -57,6 +57,12 @@ class Observed:
 
     def account(self, deployment: str, account: Account) -> None:
         self.accounts[deployment] = account
+
+    def monitor_read(self, deployment: str, result: str) -> None:
+        raise AssertionError(f"{deployment} has no monitor, and {result} was read")
+
+    def monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
+        raise AssertionError(f"{deployment} has no monitor, and {monitored} was told at {now}")
 
     def dials_left(self, resource: str, dials: int) -> None:
         self.dials[resource] = dials

@@ -215,6 +215,10 @@ class PtuPlan:
     guessed_output_tokens: int = 100
     """what the service assumes for an answer without max_response_output_tokens"""
     form: PtuForm = PtuForm.FAILED
+    others_tokens_per_minute: float = 0.0
+    """normalised tokens of another client of the same deployment, evenly spread"""
+    others_from_s: float = 0.0
+    """when that client begins, in seconds of the twin's life"""
 
     @property
     def tokens_per_minute(self) -> float:
