@@ -288,6 +288,8 @@ class Ledger:
         """What happened at the moment that is over."""
         for call_id, taken, known in sorted(self._lessons, key=lambda lesson: (lesson[0], lesson[1].prompt)):
             history = self._calls[call_id].history
+            if not taken.prompt:
+                continue  # the model was not asked: a greeting that was made before
             if known:
                 self._demand.learn(taken, first=history.turns == 0)
             history.add(taken.prompt, taken.prompt_weighed if known else None)

@@ -92,6 +92,9 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
         self.supervisor = CallSupervisor(self.telemetry.bug)
+        self.capacity = CapacityDesk(
+            config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
+        )
         self._closed = ClosedLines()
         self.live: LiveConfiguration
         """after `start`"""
@@ -152,9 +155,7 @@ class Gateway:
         )
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
-        capacity = CapacityDesk(
-            config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
-        )
+        capacity = self.capacity
         claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
         name_of = Pseudonyms(key).of
 

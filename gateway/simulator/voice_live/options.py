@@ -6,6 +6,7 @@ a managed gpt-4.1 session with azure-speech and a neural voice, recorded in Sept
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -218,7 +219,9 @@ class PtuPlan:
     others_tokens_per_minute: float = 0.0
     """normalised tokens of another client of the same deployment, evenly spread"""
     others_from_s: float = 0.0
-    """when that client begins, in seconds of the twin's life"""
+    """when that client begins, in seconds since the deployment was first asked for something"""
+    others_s: float = math.inf
+    """how long it goes on"""
 
     @property
     def tokens_per_minute(self) -> float:

@@ -63,8 +63,11 @@ class PtuBucket:
         return ours + self._of_others(start, end)
 
     def _of_others(self, start: float, end: float) -> float:
-        begun = (self._born if self._born is not None else math.inf) + self.plan.others_from_s
-        return self.plan.others_tokens_per_minute / 60 * max(0.0, end - max(start, begun))
+        if self._born is None:
+            return 0.0
+        begun = self._born + self.plan.others_from_s
+        seconds = min(end, begun + self.plan.others_s) - max(start, begun)
+        return self.plan.others_tokens_per_minute / 60 * max(0.0, seconds)
 
     def request(self, estimate: float, now: float) -> Admission | Throttled:
         """Ask for admission."""
