@@ -29,13 +29,17 @@ class ModelUnavailable(GatewayError):  # noqa: N818
 
 
 class NoCapacity(GatewayError):  # noqa: N818
-    """Everybody who could take the call is at a limit; `why` is the reason of the one that is preferred."""
+    """Everybody who could take the call is at a limit; `why` is the reason of the one that is preferred.
+
+    `process`: it is this process that takes nobody, so nobody can wait in it either.
+    """
 
     outcome = Outcome(Reason.CAPACITY)
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, process: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.process = process
 
 
 class CallGone(GatewayError):  # noqa: N818

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     AFTER_HOURS = "after_hours"
     LINE_CLOSED = "line_closed"
     CAPACITY = "rejected_capacity"
+    QUEUE_ABANDONED = "queue_abandoned"
     REJECTED_CALLER = "rejected_caller_limit"
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_STALLED = "model_stalled"
@@ -67,6 +68,7 @@ _RESULT_OF = {
     Reason.AFTER_HOURS: Result.REFUSED,
     Reason.LINE_CLOSED: Result.REFUSED,
     Reason.CAPACITY: Result.REFUSED,
+    Reason.QUEUE_ABANDONED: Result.REFUSED,
     Reason.REJECTED_CALLER: Result.REFUSED,
 }
 

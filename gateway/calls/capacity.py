@@ -124,17 +124,32 @@ class CapacityDesk:
 
     # --- who is let in --------------------------------------------------------------------------------------------
 
-    def refusal(self) -> Refusal | None:
-        """Why the process takes no further call; None: it does. The refusal is counted."""
-        refusal = self.admission.process_refusal(self._vitals(), self._calls() + len(self._dialling))
-        if refusal is not None:
+    def refusal(self, *, waits: bool = False) -> Refusal | None:
+        """Why the process takes no further call; None: it does. A refusal is counted.
+
+        Args:
+            waits: the call is among the live ones already, in a queue, and has been counted when it came.
+        """
+        refusal = self.admission.process_refusal(self._vitals(), self._calls() + len(self._dialling) - waits)
+        if refusal is not None and not waits:
             self._observer.admission_refused(refusal)
             log.info("admission.refused", reason=refusal.value)
         return refusal
 
-    def take(self, call_id: str, deployment: str, max_output_tokens: int | None) -> Seat | Refusal:
-        """A seat on a deployment, and with it a dial to its resource; or why there is none, which is counted."""
+    def take(
+        self, call_id: str, deployment: str, max_output_tokens: int | None, *, waits: bool = False
+    ) -> Seat | Refusal:
+        """A seat on a deployment, and with it a dial to its resource; or why there is none, which is counted.
+
+        Args:
+            call_id: of the call.
+            deployment: which.
+            max_output_tokens: of the longest answer there may be; None: not limited.
+            waits: as for `refusal`.
+        """
         refusal = self.admission.take_seat(call_id, deployment, self._clock(), max_output_tokens=max_output_tokens)
+        if refusal is not None and waits:
+            return refusal
         if refusal is not None:
             self._observer.admission_refused(refusal)
             log.info("admission.refused", deployment=deployment, reason=refusal.value)

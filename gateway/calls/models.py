@@ -5,6 +5,7 @@ The order decides where a call goes: to the first deployment that has a seat for
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -50,16 +51,26 @@ class ModelDesk:
         self._observer = observer
         self._clock = clock
 
-    async def dial(self, agent: CallAgent, call_id: str) -> Seated:
+    @property
+    def freed(self) -> asyncio.Event:
+        """Set whenever a place is given back."""
+        return self._capacity.freed
+
+    async def dial(self, agent: CallAgent, call_id: str, *, waits: bool = False) -> Seated:
         """The first of the agent's deployments that has a seat and is ready in time.
+
+        Args:
+            agent: who is to answer.
+            call_id: of the call.
+            waits: the call is live already, in a queue.
 
         Raises:
             NoCapacity: none has a seat.
             ModelUnavailable: none that has one was ready.
         """
-        refusal = self._capacity.refusal()
+        refusal = self._capacity.refusal(waits=waits)
         if refusal is not None:
-            raise NoCapacity(refusal.value)
+            raise NoCapacity(refusal.value, process=True)
         refusals: list[Refusal] = []
         deadlines = self._config.deadlines
         give_up_at = self._clock() + deadlines.dial_total_s
@@ -70,7 +81,8 @@ class ModelDesk:
                 break
             timeout_s = left_s if number == len(deployments) else min(left_s, deadlines.dial_each_s)
             longest = agent.config.answer_limit(deployment.profile)
-            seat = self._capacity.take(call_id, deployment.name, longest if isinstance(longest, int) else None)
+            limit = longest if isinstance(longest, int) else None
+            seat = self._capacity.take(call_id, deployment.name, limit, waits=waits)
             if isinstance(seat, Refusal):
                 refusals.append(seat)
                 continue

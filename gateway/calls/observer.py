@@ -78,6 +78,12 @@ class OfferObserver(Protocol):
     def call(self, call_id: str, deployment: Deployment) -> CallObserver:
         """The observer of a call that begins."""
 
+    def queued(self, line: str, callers: int) -> None:
+        """So many wait on a line now."""
+
+    def queue_left(self, result: str, waited_s: float) -> None:
+        """One does not wait any more: served, person, abandoned, expired or failed."""
+
     def bug(self) -> None:
         """An error of ours that should be impossible."""
 

@@ -8,38 +8,20 @@ never sent it, and the event comes again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
-from gateway.audio.pcm import Int16Array
-from gateway.calls.briefing import call_settings
-from gateway.calls.closed_lines import ClosedLines
-from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
-from gateway.calls.errands import ErrandParts, transfer_target
-from gateway.calls.live import CallNames
-from gateway.calls.models import ModelDesk, Seated
-from gateway.calls.observer import OfferObserver
-from gateway.calls.overflow import OverflowCall, OverflowParts
+from gateway.calls.diversion import Diversion
+from gateway.calls.models import Seated
+from gateway.calls.reception import Offer, OfferParts, Reception
 from gateway.calls.routing import route
-from gateway.calls.supervisor import CallSupervisor
-from gateway.calls.ticker import Ticker
-from gateway.calls.variables import CallAgent, agent_for_call
-from gateway.clients.call_automation import AnswerUrls, CallAutomation
-from gateway.clients.hooks import Hooks
-from gateway.config import GatewayConfig, Line
-from gateway.config.handover import Destination
+from gateway.calls.variables import agent_for_call
+from gateway.clients.call_automation import CallAutomation
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable, NoCapacity
 from gateway.outcome import Outcome, Reason
-from gateway.rate import Rate
-from gateway.session.effects import Fields, Note
-from gateway.session.session import CallSession
-from gateway.session.settings import Phrase
-from gateway.store.memory import Claim, MemoryClaims
+from gateway.store.memory import Claim
 from gateway.wire.event_grid import IncomingCall
-from gateway.wire.ticket import Purpose, Subject, TicketKeys
 
 log = structlog.get_logger()
 
@@ -48,49 +30,14 @@ class Undecided(GatewayError):  # noqa: N818 - named for what happened
     """The call could not be dealt with, but another try may: the network is asked to deliver the event again."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferParts:
-    """What the offer works with."""
-
-    config: GatewayConfig
-    acs: Mapping[str, tuple[str, CallAutomation]]
-    """by lower-cased topic: the name of the resource, and its client"""
-    models: ModelDesk
-    tickets: TicketKeys
-    claims: MemoryClaims
-    closed: ClosedLines
-    supervisor: CallSupervisor
-    ticker: Ticker
-    observer: OfferObserver
-    phrases: Callable[[int, str], Mapping[Phrase, Int16Array]]
-    hooks: Hooks
-    transfers: Rate
-    """hand-overs wished by models and keys, of all calls together"""
-    name_of: Callable[[str | None], str]
-    """what logs may say of a phone number"""
-    clock: Callable[[], float]
-    wall_clock: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One ringing call and where it is to go."""
-
-    call: IncomingCall
-    line: Line
-    agent: CallAgent
-    resource: str
-    """name of the phone network's resource that told us"""
-    acs: CallAutomation
-    call_id: str
-
-
 class Offers:
     """Deals with incoming calls; many at once."""
 
     def __init__(self, parts: OfferParts) -> None:
         self._parts = parts
         self._deadlines = parts.config.deadlines
+        self._reception = Reception(parts)
+        self._diversion = Diversion(parts, self._reception)
 
     async def consider(self, call: IncomingCall) -> Outcome | None:
         """Answer a call, or say why not.
@@ -129,32 +76,35 @@ class Offers:
         found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at, parts.closed)
         line = found.line
         if line is None or found.refusal is Reason.REJECTED_CALLER:
-            return await self._reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
+            return await self._diversion.reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
         agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)
         offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context))
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         if found.refusal is not None:
-            return await self._divert(offer, Outcome(found.refusal))
+            return await self._diversion.divert(offer, Outcome(found.refusal))
+        return await self._take(offer)
+
+    async def _take(self, offer: Offer) -> Outcome | None:
+        """Answer with an agent, if one has room."""
+        parts = self._parts
+        if parts.queues.waiting(offer.line.name):
+            return await self._diversion.divert(offer, Outcome(Reason.CAPACITY), may_wait=True)  # nobody is overtaken
         started = parts.clock()
         try:
             seated = await parts.models.dial(offer.agent, offer.call_id)
-        except (NoCapacity, ModelUnavailable) as error:
-            return await self._divert(offer, error.outcome)
+        except NoCapacity as error:
+            return await self._diversion.divert(offer, error.outcome, may_wait=not error.process)
+        except ModelUnavailable as error:
+            return await self._diversion.divert(offer, error.outcome, may_wait=True)
         if await self._answer(offer, seated):
             parts.observer.setup("event_to_answered", parts.clock() - started)
         return None
 
     async def _answer(self, offer: Offer, seated: Seated) -> bool:
         """Answer while the greeting is being made; whoever else answered has the call."""
-        acs_config = self._parts.config.acs
-        conversation = self._begin(offer, seated)
+        conversation = self._reception.begin(offer, seated)
         try:
-            connection_id = await offer.acs.answer(
-                offer.call.context,
-                self._urls(offer, seated.seat.deployment),
-                acs_config.audio_format.audio,
-                mixed=acs_config.channel_type == "mixed",
-            )
+            connection_id = await self._reception.answer(offer, seated.seat.deployment)
         except (CallGone, LostRace, AcsError) as error:
             if conversation.connected:
                 return True  # the reply to our answer was lost, not the call: the network has brought it to us
@@ -177,129 +127,6 @@ class Offers:
             await acs.hang_up(connection_id)
         except GatewayError:
             log.warning("offer.hang_up_failed")
-
-    def _begin(self, offer: Offer, seated: Seated) -> Conversation:
-        """Bring the call to life: from here on the greeting is made while the phone rings."""
-        parts, config, ready = self._parts, self._parts.config, seated.ready
-        deployment = config.deployment(ready.target.deployment)
-        observer = parts.observer.call(offer.call_id, deployment)
-        now = parts.clock()
-        offered: Fields = {
-            "call_id": offer.call_id,
-            "line": offer.line.name,
-            "agent": offer.agent.config.name,
-            "deployment": deployment.name,
-            "profile": deployment.profile.value,
-            "caller": parts.name_of(offer.call.caller.phone_number),
-        }
-        observer.note(Note("call.offered", offered), now)
-        observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
-        for path in ready.differences:
-            observer.note(Note("session.difference", {"path": path}), now)
-        media = MediaDeadlines(
-            self._deadlines.media_prompt_s, self._deadlines.media_restart_s, self._deadlines.media_give_up_s
-        )
-        settings = call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)
-        conversation = Conversation(
-            CallParts(
-                call_id=offer.call_id,
-                names=CallNames(offer.line.name, offer.agent.config.name, deployment.name),
-                session=CallSession(settings),
-                model=ready.leg,
-                acs=offer.acs,
-                observer=observer,
-                ticker=parts.ticker,
-                clock=parts.clock,
-                media=media,
-                seat=seated.seat,
-                errands=ErrandParts(
-                    call_id=offer.call_id,
-                    line=offer.line,
-                    caller=offer.call.caller.phone_number,
-                    acs=offer.acs,
-                    hooks=parts.hooks,
-                    transfers=parts.transfers,
-                    on_bug=parts.observer.bug,
-                ),
-                prompt_url=self._clip_url(offer, deployment.name, Phrase.FILLER),
-            )
-        )
-        parts.supervisor.start(conversation)
-        seated.seat.went_live()
-        return conversation
-
-    # --- no agent can answer --------------------------------------------------------------------------------------
-
-    async def _divert(self, offer: Offer, why: Outcome) -> Outcome | None:
-        """To the line's overflow; without one the caller hears a busy line."""
-        if offer.line.overflow is None:
-            return await self._reject(offer.acs, offer.call, why)
-        destination = offer.line.destination(offer.line.overflow)
-        log.info("call.diverted", line=offer.line.name, reason=why.reason.value, destination=destination.name)
-        if destination.phone_number is not None:
-            return await self._answer_for_overflow(offer, destination, why)
-        try:
-            await offer.acs.redirect(offer.call.context, transfer_target(offer.line, destination))
-        except (CallGone, LostRace) as error:
-            return error.outcome
-        except AcsError:
-            return await self._reject(offer.acs, offer.call, why)
-        return Outcome(Reason.REDIRECTED)
-
-    async def _answer_for_overflow(self, offer: Offer, destination: Destination, why: Outcome) -> Outcome | None:
-        """A telephone: answer without an agent, and transfer."""
-        deployment = offer.agent.config.deployments[0]
-        urls = AnswerUrls(self._urls(offer, deployment).callbacks, None)
-        parts = OverflowParts(
-            call_id=offer.call_id,
-            names=CallNames(offer.line.name, offer.agent.config.name, ""),
-            began_at=self._parts.clock(),
-            line=offer.line,
-            destination=destination,
-            why=why,
-            acs=offer.acs,
-            clip_url=lambda phrase: self._clip_url(offer, deployment, phrase),
-            counted=self._parts.observer.attempt_ended,
-        )
-        overflow = OverflowCall(parts)
-        self._parts.supervisor.start(overflow)
-        try:
-            await offer.acs.answer(offer.call.context, urls, self._parts.config.acs.audio_format.audio, mixed=False)
-        except GatewayError as error:
-            overflow.end(error.outcome)
-        return None
-
-    # --- addresses ------------------------------------------------------------------------------------------------
-
-    def _urls(self, offer: Offer, deployment: str) -> AnswerUrls:
-        """Addresses of this call; each carries its own ticket, made from the event alone."""
-        server = self._parts.config.server
-        issue, subject = self._parts.tickets.issue, self._subject(offer, deployment)
-        return AnswerUrls(
-            callbacks=f"{server.public_url}/calls/{issue(Purpose.CALLBACKS, subject)}/events",
-            media=f"{server.media_url}/media/{issue(Purpose.MEDIA, subject)}",
-        )
-
-    def _clip_url(self, offer: Offer, deployment: str, phrase: Phrase) -> str:
-        ticket = self._parts.tickets.issue(Purpose.CLIPS, self._subject(offer, deployment))
-        return f"{self._parts.config.server.public_url}/calls/{ticket}/clips/{phrase.value}.wav"
-
-    def _subject(self, offer: Offer, deployment: str) -> Subject:
-        """What the tickets of a call are made from: nothing that another replica would not know."""
-        call = offer.call
-        return Subject(
-            call.context, call.event_time, offer.resource, offer.line.name, offer.agent.config.name, deployment
-        )
-
-    async def _reject(self, acs: CallAutomation, call: IncomingCall, outcome: Outcome) -> Outcome:
-        """Let the caller hear a busy line instead of ringing on."""
-        try:
-            await acs.reject(call.context)
-        except (CallGone, LostRace) as error:
-            return error.outcome
-        except AcsError:
-            log.warning("offer.reject_failed", reason=outcome.reason.value)
-        return outcome
 
     async def _wait_for_other(self, claim: Claim) -> Outcome:
         """A copy of an event is acknowledged when the call has been dealt with, not before."""

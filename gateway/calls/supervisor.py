@@ -17,7 +17,8 @@ class CallSupervisor:
     """Owns the task of every call."""
 
     def __init__(self, on_broken: Callable[[], None]) -> None:
-        self._calls: dict[str, tuple[LiveCall, asyncio.Task[None]]] = {}
+        self._calls: dict[str, LiveCall] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._on_broken = on_broken
 
     def __len__(self) -> int:
@@ -25,29 +26,31 @@ class CallSupervisor:
 
     def __iter__(self) -> Iterator[LiveCall]:
         """The oldest first."""
-        return iter([call for call, _ in self._calls.values()])
+        return iter(list(self._calls.values()))
 
     def start(self, call: LiveCall) -> None:
-        self._calls[call.call_id] = (call, asyncio.create_task(self._run(call), name=f"call {call.call_id}"))
+        """From now on it is found by its id; another of the same id, which comes to its end, is not any more."""
+        self._calls[call.call_id] = call
+        task = asyncio.create_task(self._run(call), name=f"call {call.call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def get(self, call_id: str) -> LiveCall | None:
-        entry = self._calls.get(call_id)
-        return entry[0] if entry is not None else None
+        return self._calls.get(call_id)
 
     async def wait_empty(self, timeout_s: float) -> bool:
         """Wait until no call is left; False if some are after `timeout_s`."""
-        tasks = [task for _, task in self._calls.values()]
-        if not tasks:
+        if not self._tasks:
             return True
-        _, left = await asyncio.wait(tasks, timeout=timeout_s)
+        _, left = await asyncio.wait(self._tasks, timeout=timeout_s)
         return not left
 
     async def end_all(self, outcome: Outcome, timeout_s: float) -> None:
         """Hang up what is left, then make sure that nothing of it remains."""
-        for call, _ in list(self._calls.values()):
+        for call in list(self._calls.values()):
             call.end(outcome)
         await self.wait_empty(timeout_s)
-        tasks = [task for _, task in self._calls.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -60,4 +63,5 @@ class CallSupervisor:
             log.exception("call.broken")
             self._on_broken()
         finally:
-            del self._calls[call.call_id]
+            if self._calls.get(call.call_id) is call:
+                del self._calls[call.call_id]

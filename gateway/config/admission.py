@@ -47,6 +47,21 @@ class MonitorConfig(Section):
     """Azure Resource Manager; national clouds have others."""
 
 
+class QueueConfig(Section):
+    """Callers for whom nobody is free are answered and wait: music, their position, first come first served."""
+
+    places: Annotated[int, Field(ge=1, le=200)] = 20
+    """How many may wait; one more hears a busy line."""
+    max_wait_s: Annotated[float, Field(ge=10, le=1800)] = 120.0
+    """Longest wait; then the caller goes to the line's `overflow`, or is asked to call later."""
+    announce_every_s: Annotated[float, Field(ge=10, le=120)] = 20.0
+    """How often callers are told where they stand; at once, and when it has changed, too."""
+    music: bool = True
+    """Between announcements; false: silence."""
+    before_overflow: bool = False
+    """Wait first, where the line has an `overflow`, too; else only callers who can not be redirected there wait."""
+
+
 class ExpectedCalls(Section):
     """A call of this deployment, before any was seen. What calls really take is learned within minutes."""
 

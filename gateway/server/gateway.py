@@ -23,9 +23,11 @@ from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.line_settings import line_settings
 from gateway.calls.models import ModelDesk
 from gateway.calls.monitor_watch import MonitorWatch
-from gateway.calls.offer import OfferParts, Offers
+from gateway.calls.offer import Offers
+from gateway.calls.reception import OfferParts
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
+from gateway.calls.waiting import Queues
 from gateway.clients.azure_monitor import AzureMonitor
 from gateway.clients.call_automation import Budget, CallAutomation
 from gateway.clients.credentials import Credentials
@@ -156,6 +158,7 @@ class Gateway:
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
         capacity = self.capacity
+        queues = Queues(self.telemetry, clock)
         claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
         name_of = Pseudonyms(key).of
 
@@ -172,6 +175,7 @@ class Gateway:
                     tickets=tickets,
                     claims=claims,
                     closed=self._closed,
+                    queues=queues,
                     supervisor=self.supervisor,
                     ticker=ticker,
                     observer=self.telemetry,

@@ -187,6 +187,7 @@ MONITOR_RESULTS = (
     "no_identity",
     OTHER,
 )
+QUEUE_RESULTS = ("served", "person", "abandoned", "expired", "failed")
 LEGS = ("phone", "model")
 BAD_MESSAGE_KINDS = (
     "json",

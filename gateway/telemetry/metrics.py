@@ -65,6 +65,7 @@ class GatewayMetrics:
         self._add_model_leg()
         self._add_conversation()
         self._add_line()
+        self._add_queue()
         self._add_audio()
         self._add_tokens()
         self._add_operation()
@@ -276,6 +277,20 @@ class GatewayMetrics:
         self.emergencies = self._counter("gateway_emergencies", "Calls in which the emergency sentence was said.")
         self.machines = self._closed(
             "gateway_machines", "Fax machines and textphones that called.", {"tone": list(Tone)}
+        )
+
+    def _add_queue(self) -> None:
+        self.queue_callers = ClosedGauge(
+            Gauge(
+                "gateway_queue_callers", "Callers who wait for a place, by line.", ("line",), registry=self._registry
+            ),
+            (),
+        )
+        self.queue_wait = self._timed(
+            "gateway_queue_wait",
+            "How long callers waited, by what became of them.",
+            DURATION_S,
+            {"result": labels.QUEUE_RESULTS},
         )
 
     def _add_audio(self) -> None:

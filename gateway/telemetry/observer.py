@@ -52,6 +52,7 @@ class Telemetry:
         self.metrics.add_names(
             [deployment.name for deployment in config.deployments], [resource.name for resource in config.resources]
         )
+        self.metrics.queue_callers.extend([line.name for line in config.lines])
         self.metrics.forget_accounts([each.name for each in config.deployments if each.budget is not None])
 
     # --- operators ------------------------------------------------------------------------------------------------
@@ -150,6 +151,12 @@ class Telemetry:
 
     def monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
         self.metrics.set_monitored(deployment, monitored, now)
+
+    def queued(self, line: str, callers: int) -> None:
+        self.metrics.queue_callers.set(line, callers)
+
+    def queue_left(self, result: str, waited_s: float) -> None:
+        self.metrics.queue_wait.observe(result, amount=waited_s)
 
     def dials_left(self, resource: str, dials: int) -> None:
         self.metrics.dials_left.set(resource, dials)

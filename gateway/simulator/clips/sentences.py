@@ -13,7 +13,50 @@ VOICES = {
 HOLD = "hold"
 """Music; its text is what a transcript shows."""
 
-SENTENCES = {
+_QUEUE = {
+    "de-DE": (
+        "Zurzeit sind alle Leitungen belegt. Bitte bleiben Sie in der Leitung.",
+        "Sie sind als Nächstes an der Reihe.",
+        "Sie sind an {} Stelle in der Warteschlange.",
+        ("zweiter", "dritter", "vierter", "fünfter", "sechster", "siebter", "achter", "neunter", "zehnter"),
+        "Vor Ihnen warten mehr als zehn Anrufer.",
+        "Es tut mir leid, im Moment ist niemand frei. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
+    ),
+    "en-US": (
+        "All our lines are busy at the moment. Please hold the line.",
+        "You are next.",
+        "You are number {} in the queue.",
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+        "There are more than ten callers before you.",
+        "I am sorry, nobody is free at the moment. Please call again later. Goodbye.",
+    ),
+    "es-ES": (
+        "En este momento todas las líneas están ocupadas. Por favor, no cuelgue.",
+        "Usted es el siguiente.",
+        "Usted ocupa el puesto número {} en la cola.",
+        ("dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez"),
+        "Hay más de diez llamadas antes que la suya.",
+        "Lo siento, en este momento nadie está libre. Por favor, llame más tarde. Adiós.",
+    ),
+    "fr-FR": (
+        "Toutes nos lignes sont occupées pour le moment. Veuillez patienter.",
+        "Vous êtes le prochain.",
+        "Vous êtes numéro {} dans la file d'attente.",
+        ("deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"),
+        "Plus de dix personnes attendent avant vous.",
+        "Je suis désolé, personne n'est disponible pour le moment. Veuillez rappeler plus tard. Au revoir.",
+    ),
+}
+
+
+def _queue(language: str) -> dict[str, str]:
+    """What callers hear who wait for a place."""
+    busy, following, position, numbers, many, goodbye = _QUEUE[language]
+    places = {f"queue_{number}": position.format(word) for number, word in enumerate(numbers, start=2)}
+    return {"queue_busy": busy, "queue_1": following, **places, "queue_many": many, "queue_goodbye": goodbye}
+
+
+_SENTENCES = {
     "de-DE": {
         "filler": "Einen Moment, bitte.",
         "ask_again": "Entschuldigung, da ist etwas schiefgegangen. Könnten Sie das bitte wiederholen?",
@@ -94,3 +137,5 @@ SENTENCES = {
         HOLD: "(musique d'attente)",
     },
 }
+
+SENTENCES = {language: {**texts, **_queue(language)} for language, texts in _SENTENCES.items()}

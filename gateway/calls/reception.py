@@ -1,0 +1,158 @@
+"""What every way of taking a call needs: who called for what, the call's addresses, and a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.audio.pcm import Int16Array
+from gateway.calls.briefing import call_settings
+from gateway.calls.closed_lines import ClosedLines
+from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
+from gateway.calls.errands import ErrandParts
+from gateway.calls.live import CallNames
+from gateway.calls.models import ModelDesk, Seated
+from gateway.calls.observer import OfferObserver
+from gateway.calls.supervisor import CallSupervisor
+from gateway.calls.ticker import Ticker
+from gateway.calls.variables import CallAgent
+from gateway.calls.waiting import Queues
+from gateway.clients.call_automation import AnswerUrls, CallAutomation
+from gateway.clients.hooks import Hooks
+from gateway.config import GatewayConfig, Line
+from gateway.rate import Rate
+from gateway.session.effects import Fields, Note
+from gateway.session.session import CallSession
+from gateway.session.settings import Phrase
+from gateway.store.memory import MemoryClaims
+from gateway.wire.event_grid import IncomingCall
+from gateway.wire.ticket import Purpose, Subject, TicketKeys
+
+
+@dataclass(frozen=True, slots=True)
+class OfferParts:
+    """What the offer works with."""
+
+    config: GatewayConfig
+    acs: Mapping[str, tuple[str, CallAutomation]]
+    """by lower-cased topic: the name of the resource, and its client"""
+    models: ModelDesk
+    tickets: TicketKeys
+    claims: MemoryClaims
+    closed: ClosedLines
+    queues: Queues
+    supervisor: CallSupervisor
+    ticker: Ticker
+    observer: OfferObserver
+    phrases: Callable[[int, str], Mapping[Phrase, Int16Array]]
+    hooks: Hooks
+    transfers: Rate
+    """hand-overs wished by models and keys, of all calls together"""
+    name_of: Callable[[str | None], str]
+    """what logs may say of a phone number"""
+    clock: Callable[[], float]
+    wall_clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One ringing call and where it is to go."""
+
+    call: IncomingCall
+    line: Line
+    agent: CallAgent
+    resource: str
+    """name of the phone network's resource that told us"""
+    acs: CallAutomation
+    call_id: str
+
+
+class Reception:
+    """Of one configuration."""
+
+    def __init__(self, parts: OfferParts) -> None:
+        self._parts = parts
+        deadlines = parts.config.deadlines
+        self.media_deadlines = MediaDeadlines(
+            deadlines.media_prompt_s, deadlines.media_restart_s, deadlines.media_give_up_s
+        )
+
+    async def answer(self, offer: Offer, deployment: str) -> str:
+        """Take the call, with a media stream. Returns the connection id.
+
+        Raises:
+            GatewayError: as CallAutomation.answer.
+        """
+        acs = self._parts.config.acs
+        return await offer.acs.answer(
+            offer.call.context, self.urls(offer, deployment), acs.audio_format.audio, mixed=acs.channel_type == "mixed"
+        )
+
+    def begin(self, offer: Offer, seated: Seated) -> Conversation:
+        """Bring the call to life: from here on the greeting is made while the phone rings."""
+        parts, config, ready = self._parts, self._parts.config, seated.ready
+        deployment = config.deployment(ready.target.deployment)
+        observer = parts.observer.call(offer.call_id, deployment)
+        now = parts.clock()
+        offered: Fields = {
+            "call_id": offer.call_id,
+            "line": offer.line.name,
+            "agent": offer.agent.config.name,
+            "deployment": deployment.name,
+            "profile": deployment.profile.value,
+            "caller": parts.name_of(offer.call.caller.phone_number),
+        }
+        observer.note(Note("call.offered", offered), now)
+        observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
+        for path in ready.differences:
+            observer.note(Note("session.difference", {"path": path}), now)
+        settings = call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)
+        conversation = Conversation(
+            CallParts(
+                call_id=offer.call_id,
+                names=CallNames(offer.line.name, offer.agent.config.name, deployment.name),
+                session=CallSession(settings),
+                model=ready.leg,
+                acs=offer.acs,
+                observer=observer,
+                ticker=parts.ticker,
+                clock=parts.clock,
+                media=self.media_deadlines,
+                seat=seated.seat,
+                errands=ErrandParts(
+                    call_id=offer.call_id,
+                    line=offer.line,
+                    caller=offer.call.caller.phone_number,
+                    acs=offer.acs,
+                    hooks=parts.hooks,
+                    transfers=parts.transfers,
+                    on_bug=parts.observer.bug,
+                ),
+                prompt_url=self.clip_url(offer, deployment.name, Phrase.FILLER),
+            )
+        )
+        parts.supervisor.start(conversation)
+        seated.seat.went_live()
+        return conversation
+
+    # --- addresses ------------------------------------------------------------------------------------------------
+
+    def urls(self, offer: Offer, deployment: str) -> AnswerUrls:
+        """Addresses of this call; each carries its own ticket, made from the event alone."""
+        server = self._parts.config.server
+        issue, subject = self._parts.tickets.issue, self._subject(offer, deployment)
+        return AnswerUrls(
+            callbacks=f"{server.public_url}/calls/{issue(Purpose.CALLBACKS, subject)}/events",
+            media=f"{server.media_url}/media/{issue(Purpose.MEDIA, subject)}",
+        )
+
+    def clip_url(self, offer: Offer, deployment: str, phrase: Phrase) -> str:
+        ticket = self._parts.tickets.issue(Purpose.CLIPS, self._subject(offer, deployment))
+        return f"{self._parts.config.server.public_url}/calls/{ticket}/clips/{phrase.value}.wav"
+
+    def _subject(self, offer: Offer, deployment: str) -> Subject:
+        """What the tickets of a call are made from: nothing that another replica would not know."""
+        call = offer.call
+        return Subject(
+            call.context, call.event_time, offer.resource, offer.line.name, offer.agent.config.name, deployment
+        )
