@@ -12,7 +12,7 @@ import pytest
 
 from gateway.clips import load_clips
 from gateway.simulator.clips import load_clip
-from gateway.simulator.phone import At, CallPlan, HangUp, Press, Say, WaitAgent, heard_at
+from gateway.simulator.phone import AfterAgent, At, CallPlan, HangUp, Press, Say, WaitAgent, heard_at
 
 Run = Callable[[Any], Any]
 
