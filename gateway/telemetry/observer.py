@@ -52,6 +52,7 @@ class Telemetry:
         self.metrics.add_names(
             [deployment.name for deployment in config.deployments], [resource.name for resource in config.resources]
         )
+        self._tokens.costs.configure(config.deployments)
         self.metrics.forget_accounts([each.name for each in config.deployments if each.budget is not None])
 
     # --- operators ------------------------------------------------------------------------------------------------
