@@ -56,6 +56,19 @@ class AcsError(GatewayError):
     outcome = Outcome(Reason.ACS_ERROR)
 
 
+class MonitorFailed(GatewayError):  # noqa: N818
+    """Azure Monitor gave no usable answer.
+
+    `kind` is timeout, connection, forbidden, not_found, rate_limited, status, answer or no_identity; `hint` says what
+    to do, where there is something to do.
+    """
+
+    def __init__(self, kind: str, hint: str = "") -> None:
+        super().__init__(f"{kind}: {hint}" if hint else kind)
+        self.kind = kind
+        self.hint = hint
+
+
 class HookFailed(GatewayError):  # noqa: N818
     """A service of the operator gave no usable answer; `kind` is timeout, connection, status or too_long."""
 

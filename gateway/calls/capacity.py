@@ -14,8 +14,10 @@ import structlog
 from gateway.calls.observer import CapacityObserver
 from gateway.capacity.admission import Admission, Deployment, ProcessLimits, Refusal, Vitals
 from gateway.capacity.backoff import Backoff
+from gateway.capacity.correction import Reading
 from gateway.capacity.dials import Dials
 from gateway.capacity.ledger import Charge, Ledger
+from gateway.clients.azure_monitor import MonitorTarget
 from gateway.config import Deployment as DeploymentConfig
 from gateway.config import GatewayConfig, PtuCapacity
 from gateway.session.events import ModelError, ResponseCreated, ResponseDone
@@ -86,6 +88,7 @@ class CapacityDesk:
         self._observer = observer
         self._clock = clock
         self._built_from: dict[str, DeploymentConfig] = {}
+        self._targets: dict[str, MonitorTarget] = {}
         self._dials: dict[str, Dials] = {}
         self._dialling: set[str] = set()
         """calls with a seat that are not live yet"""
@@ -109,13 +112,14 @@ class CapacityDesk:
         deployments = {}
         for wanted in config.deployments:
             before = self.admission.deployments.get(wanted.name)
-            same = before is not None and self._built_from.get(wanted.name) == wanted
+            same = before is not None and self._built_from.get(wanted.name) == _unpriced(wanted)
             deployments[wanted.name] = Deployment(
                 dials=self._dials[wanted.resource],
                 ledger=before.ledger if before is not None and same else _ledger(wanted, now),
                 backoff=before.backoff if before is not None else Backoff(),
             )
-        self._built_from = {wanted.name: wanted for wanted in config.deployments}
+        self._targets = _monitor_targets(config)
+        self._built_from = {wanted.name: _unpriced(wanted) for wanted in config.deployments}
         self.admission.configure(config.admission.limits, deployments, now)
 
     # --- who is let in --------------------------------------------------------------------------------------------
@@ -155,6 +159,18 @@ class CapacityDesk:
         self.admission.leave(call_id, self._clock())
         self.freed.set()
 
+    # --- Azure Monitor --------------------------------------------------------------------------------------------
+
+    def monitored(self) -> dict[str, MonitorTarget]:
+        """Where Azure Monitor says how full a deployment is, by deployment."""
+        return dict(self._targets)
+
+    def monitor_told(self, deployment: str, readings: list[Reading]) -> None:
+        """Minutes of Azure Monitor, on our clock."""
+        known = self.admission.deployments.get(deployment)
+        if known is not None and known.ledger is not None:
+            known.ledger.told(readings, self._clock())
+
     # --- what operators see ---------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -168,8 +184,23 @@ class CapacityDesk:
         now = self._clock()
         for name, ledger in self.admission.ledgers():
             self._observer.account(name, ledger.account(now))
+            if name in self._targets:
+                self._observer.monitored(name, ledger.monitored(now), now)
         for name, dials in self._dials.items():
             self._observer.dials_left(name, dials.left(now))
+
+
+def _monitor_targets(config: GatewayConfig) -> dict[str, MonitorTarget]:
+    return {
+        each.name: MonitorTarget(monitor.endpoint, monitor.resource_id, each.model)
+        for each in config.deployments
+        if isinstance(each.capacity, PtuCapacity) and (monitor := each.capacity.monitor) is not None
+    }
+
+
+def _unpriced(deployment: DeploymentConfig) -> DeploymentConfig:
+    """Prices say nothing of what a deployment carries: new ones leave its account as it is."""
+    return deployment.model_copy(update={"price": None})
 
 
 def _ledger(deployment: DeploymentConfig, now: float) -> Ledger | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.audio.pcm import Direction
 from gateway.capacity.admission import Refusal
-from gateway.capacity.ledger import Account, Charge
+from gateway.capacity.ledger import Account, Charge, Monitored
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment
 from gateway.outcome import Outcome
@@ -61,6 +61,12 @@ class CapacityObserver(Protocol):
 
     def account(self, deployment: str, account: Account) -> None:
         """How a provisioned deployment stands; once a second."""
+
+    def monitor_read(self, deployment: str, result: str) -> None:
+        """Azure Monitor was asked: ok, empty, or why it failed."""
+
+    def monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
+        """What Azure Monitor says, once a second; None: nothing is known."""
 
     def dials_left(self, resource: str, dials: int) -> None:
         """New sessions that are possible now; once a second."""

@@ -11,9 +11,11 @@ assumed).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.capacity.calibration import Calibration
+from gateway.capacity.correction import Correction, Reading
 from gateway.capacity.demand import CallHistory, Demand, Expected, Taken
 from gateway.capacity.ptu import PtuBudget, TokenWeights, normalised_tokens
 from gateway.profile import Profile
@@ -79,6 +81,20 @@ class Account:
         return max(0, int(self.headroom / self.per_call)) if self.per_call > 0 else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What Azure Monitor says of a deployment, and what follows from it."""
+
+    utilisation: float
+    """of the newest minute that is known; 1.0 is all"""
+    until_s: float
+    """end of that minute"""
+    others: float
+    """normalised tokens a minute of other clients"""
+    ratio: float | None
+    """our own estimate against the monitor; None: the monitor says nothing was used"""
+
+
 class Minute:
     """Tokens by time, in slots; the newest KEPT_S."""
 
@@ -128,8 +144,9 @@ class Ledger:
         self.budget = budget
         self.profile = profile
         self.target = target
-        self.others = 0.0
-        """normalised tokens a minute of other clients, told from outside"""
+        self._correction = Correction(budget.tokens_per_minute, self.consumed)
+        self._others = 0.0
+        self._ratio: float | None = None
         weights = budget.weights
         self._demand = Demand(expected, cached_weight=weights.cached_input, output_weight=weights.output, now=now)
         self._minute = Minute()
@@ -225,11 +242,23 @@ class Ledger:
             consumed=self.consumed(now - MINUTE_S, now + SLOT_S),
             reserved=sum(reserved for call in live for reserved, _ in call.open.values()),
             forecast=forecast,
-            others=self.others,
+            others=self._others if self._correction.newest(now) is not None else 0.0,
             level=max(0.0, self._level) / capacity,
             per_call=max(self._demand.per_call_minute, mean),
             target=self.target,
         )
+
+    def told(self, readings: Iterable[Reading], now: float) -> None:
+        """Minutes of Azure Monitor."""
+        self._correction.told(readings, now)
+        self._others, self._ratio = self._correction.others(now), self._correction.ratio(now)
+
+    def monitored(self, now: float) -> Monitored | None:
+        """What Azure Monitor says; None: nothing is known."""
+        newest = self._correction.newest(now)
+        if newest is None:
+            return None
+        return Monitored(newest.utilisation, newest.start_s + MINUTE_S, self._others, self._ratio)
 
     def consumed(self, start_s: float, end_s: float) -> float:
         """Normalised tokens of responses that ended in [start_s, end_s), to a slot; of the last KEPT_S."""
@@ -259,6 +288,8 @@ class Ledger:
         """What happened at the moment that is over."""
         for call_id, taken, known in sorted(self._lessons, key=lambda lesson: (lesson[0], lesson[1].prompt)):
             history = self._calls[call_id].history
+            if not taken.prompt:
+                continue  # the model was not asked: a greeting that was made before
             if known:
                 self._demand.learn(taken, first=history.turns == 0)
             history.add(taken.prompt, taken.prompt_weighed if known else None)

@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 
 from gateway.bounds import MAX_HOOK_ANSWER_BYTES
+from gateway.clients.http import read_body
 from gateway.config.secrets import read_key
 from gateway.errors import HookFailed
 from gateway.wire.strict_json import parse_json, table
@@ -51,7 +52,7 @@ class Hooks:
                 asyncio.timeout(target.timeout_s),
                 self._http.post(target.url, data=orjson.dumps(question), headers=headers) as response,
             ):
-                body = await _read(response.content)
+                body = await read_body(response.content, MAX_HOOK_ANSWER_BYTES + 1)
                 if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise HookFailed("status")
         except TimeoutError:
@@ -61,11 +62,3 @@ class Hooks:
         if len(body) > MAX_HOOK_ANSWER_BYTES:
             raise HookFailed("too_long")
         return table(parse_json(body)) if body.strip() else {}
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """To the end, or one byte further than an answer may be: a body comes in pieces, and `read` returns the first."""
-    try:
-        return await content.readexactly(MAX_HOOK_ANSWER_BYTES + 1)
-    except asyncio.IncompleteReadError as whole:
-        return whole.partial

@@ -5,6 +5,7 @@ Redirects are refused, certificates verified, time and size bounded, and nothing
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import aiohttp
@@ -65,6 +66,14 @@ def make_session(*, connection_limit: int = 0) -> aiohttp.ClientSession:
         max_field_size=MAX_HEADER_BYTES,
         trust_env=False,
     )
+
+
+async def read_body(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """To the end, or to the limit: a body comes in pieces, and `read` returns the first."""
+    try:
+        return await content.readexactly(limit)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
 
 
 def azure_transport(http: aiohttp.ClientSession) -> AioHttpTransport:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from gateway.capacity.admission import ProcessLimits
 from gateway.capacity.demand import Expected
-from gateway.config.fields import Section
+from gateway.config.fields import Origin, Section
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -27,6 +27,24 @@ class AdmissionConfig(Section):
     @property
     def limits(self) -> ProcessLimits:
         return ProcessLimits(self.calls, self.memory, self.loop_lag_ms / 1000)
+
+
+class MonitorConfig(Section):
+    """Azure Monitor's own utilisation of a provisioned deployment: shown beside the estimate, which it corrects.
+
+    Needs the role Monitoring Reader on the account.
+    """
+
+    resource_id: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^/subscriptions/[^/?#]+/resourceGroups/[^/?#]+/providers/Microsoft\.CognitiveServices/accounts/[^/?#]+$"
+        ),
+    ]
+    """Azure Resource Manager id of the account that holds the model: with `foundry_resource_override` not that of the
+    Voice Live resource."""
+    endpoint: Origin = "https://management.azure.com"
+    """Azure Resource Manager; national clouds have others."""
 
 
 class ExpectedCalls(Section):

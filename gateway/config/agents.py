@@ -20,7 +20,7 @@ from pydantic import (
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
 from gateway.capacity.ptu import LongContext, PtuBudget, TokenWeights
 from gateway.capacity.ptu_table import PtuModel, PtuTable, ptu_table
-from gateway.config.admission import ExpectedCalls, Share
+from gateway.config.admission import ExpectedCalls, MonitorConfig, Share
 from gateway.config.fields import PTU_TABLE, ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.price import Price
 from gateway.config.suggest import did_you_mean
@@ -109,6 +109,8 @@ class PtuCapacity(Section):
     """Share of the units that calls are admitted to; the rest is kept for the calls in progress, whose prompts grow."""
     expected: ExpectedCalls = ExpectedCalls()
     """What a call takes, until the gateway has seen some."""
+    monitor: MonitorConfig | None = None
+    """Ask Azure Monitor how full the units are."""
     _row: PtuModel | None = PrivateAttr(None)
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorator over a property; pydantic asks for it

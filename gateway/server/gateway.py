@@ -22,9 +22,11 @@ from gateway.calls.capacity import CapacityDesk
 from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.line_settings import line_settings
 from gateway.calls.models import ModelDesk
+from gateway.calls.monitor_watch import MonitorWatch
 from gateway.calls.offer import OfferParts, Offers
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
+from gateway.clients.azure_monitor import AzureMonitor
 from gateway.clients.call_automation import Budget, CallAutomation
 from gateway.clients.credentials import Credentials
 from gateway.clients.hooks import Hooks
@@ -90,6 +92,9 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
         self.supervisor = CallSupervisor(self.telemetry.bug)
+        self.capacity = CapacityDesk(
+            config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
+        )
         self._closed = ClosedLines()
         self.live: LiveConfiguration
         """after `start`"""
@@ -130,8 +135,9 @@ class Gateway:
 
     async def _start(self) -> None:
         config, clock, server = self._config, self._clock, self._config.server
-        acs_http, model_http, key_http, identity_http, hook_http = (make_session() for _ in range(5))
-        for session in (acs_http, model_http, key_http, identity_http, hook_http):
+        sessions = [make_session() for _ in range(6)]
+        acs_http, model_http, key_http, identity_http, hook_http, monitor_http = sessions
+        for session in sessions:
             self._stack.push_async_callback(session.close)
         credentials = Credentials(identity_http, self._wall_clock)
         self._stack.push_async_callback(credentials.close)
@@ -149,9 +155,7 @@ class Gateway:
         )
         phrases = _phrases(config.call.clip_language)
         ticker = Ticker(clock, self.telemetry.ticker_late)
-        capacity = CapacityDesk(
-            config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
-        )
+        capacity = self.capacity
         claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
         name_of = Pseudonyms(key).of
 
@@ -186,6 +190,7 @@ class Gateway:
         self._run_beside("ticker", ticker.run())
         self._run_beside("telemetry", self.telemetry.run())
         self._run_beside("capacity", capacity.run())
+        self._run_beside("monitor", self._monitor_watch(credentials, monitor_http, capacity).run())
         self._run_beside("doorkeeper", strangers.run())
         for keys in key_sets.all:
             self._run_beside(f"keys {keys.name}", keys.run())
@@ -196,6 +201,10 @@ class Gateway:
         self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
         self._keys_ready = tuple(keys.ready for keys in key_sets.all)
         self._listening = True
+
+    def _monitor_watch(self, credentials: Credentials, http: aiohttp.ClientSession, desk: CapacityDesk) -> MonitorWatch:
+        monitor = AzureMonitor(http, credentials.for_resource_manager)
+        return MonitorWatch(monitor, desk, self.telemetry, self._clock, self._wall_clock)
 
     def _operation(self, door: OperatorDoor) -> Operation:
         """What operators' commands work on."""

@@ -71,6 +71,8 @@ def _section(family: Metric) -> Iterator[str]:
 
 
 def _unit(family: Metric) -> str:
+    if "_cost" in family.name:
+        return "its currency"
     name = family.name.rpartition("_")[2]
     return name if name in ("seconds", "ratio", "tokens", "frames") else "a count"
 

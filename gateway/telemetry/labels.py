@@ -174,6 +174,19 @@ DIAL_RESULTS = (
     "no_identity",
     OTHER,
 )
+MONITOR_RESULTS = (
+    "ok",
+    "empty",
+    "timeout",
+    "connection",
+    "forbidden",
+    "not_found",
+    "rate_limited",
+    "status",
+    "answer",
+    "no_identity",
+    OTHER,
+)
 LEGS = ("phone", "model")
 BAD_MESSAGE_KINDS = (
     "json",

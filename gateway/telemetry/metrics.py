@@ -8,6 +8,7 @@ frame is counted in CallCounts and folded once a second.
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Collection, Sequence
 
@@ -17,7 +18,7 @@ from gateway import __version__
 from gateway.audio.pcm import Direction
 from gateway.audio.tones import Tone
 from gateway.capacity.admission import Refusal
-from gateway.capacity.ledger import Account
+from gateway.capacity.ledger import Account, Monitored
 from gateway.outcome import Outcome, Reason, Result
 from gateway.session.events import Side
 from gateway.telemetry import labels
@@ -79,16 +80,34 @@ class GatewayMetrics:
             self.usage_counted,
             self.throttled,
             self.spilled,
+            self.monitor_reads,
         ):
             counter.extend("deployment", deployments)
-        for gauge in self._accounts:
+        new = [name for name in deployments if name not in self._deployments]
+        for gauge in (*self._accounts, *self._monitored):
             gauge.extend(deployments)
+        self.forget_monitored(new)
+        self._deployments += tuple(new)
         self.dials_left.extend(resources)
 
     def set_account(self, deployment: str, account: Account) -> None:
         """How a provisioned deployment stands."""
         for gauge, read in self._accounts.items():
             gauge.set(deployment, read(account))
+
+    def set_monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
+        """What Azure Monitor says; None: nothing is known."""
+        if monitored is None:
+            self.forget_monitored([deployment])
+            return
+        for gauge, read in self._monitored.items():
+            gauge.set(deployment, read(monitored, now))
+
+    def forget_monitored(self, deployments: Sequence[str]) -> None:
+        """Nothing is known of them: that is no zero."""
+        for gauge in self._monitored:
+            for deployment in deployments:
+                gauge.set(deployment, math.nan)
 
     def forget_accounts(self, provisioned: Collection[str]) -> None:
         """All others are not provisioned, or not any more."""
@@ -351,6 +370,29 @@ class GatewayMetrics:
                 account.headroom_calls
             ),
         }
+        self._monitored: dict[ClosedGauge, Callable[[Monitored, float], float]] = {
+            gauge(
+                "gateway_ptu_monitor_utilisation_ratio",
+                "Azure Monitor's own utilisation, of its newest minute; NaN: not known.",
+            ): lambda monitored, _now: monitored.utilisation,
+            gauge(
+                "gateway_ptu_monitor_age_seconds", "Since the end of that minute; NaN: not known."
+            ): lambda monitored, now: now - monitored.until_s,
+            gauge(
+                "gateway_ptu_others_tokens",
+                "Normalised tokens a minute that other clients seem to take, by Azure Monitor; NaN: not known.",
+            ): lambda monitored, _now: monitored.others,
+            gauge(
+                "gateway_ptu_estimate_to_monitor_ratio",
+                "What our calls consumed against Azure Monitor, over the minutes that are known; NaN: not known.",
+            ): lambda monitored, _now: math.nan if monitored.ratio is None else monitored.ratio,
+        }
+        self.monitor_reads = self._closed(
+            "gateway_ptu_monitor_reads",
+            "Times Azure Monitor was asked; empty: it knew of nothing.",
+            {"deployment": self._deployments, "result": labels.MONITOR_RESULTS},
+        )
+        self.forget_monitored(self._deployments)
         self.throttled = self._closed(
             "gateway_throttled",
             "Responses and sessions that a deployment refused for lack of capacity.",

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.capacity.admission import Refusal, Vitals
-from gateway.capacity.ledger import Account
+from gateway.capacity.ledger import Account, Monitored
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
 from gateway.outcome import Outcome
@@ -145,6 +145,12 @@ class Telemetry:
 
     def account(self, deployment: str, account: Account) -> None:
         self.metrics.set_account(deployment, account)
+
+    def monitor_read(self, deployment: str, result: str) -> None:
+        self.metrics.monitor_reads.inc(deployment, result)
+
+    def monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
+        self.metrics.set_monitored(deployment, monitored, now)
 
     def dials_left(self, resource: str, dials: int) -> None:
         self.metrics.dials_left.set(resource, dials)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.calls.capacity import CapacityDesk, Seat
 from gateway.capacity.admission import Refusal, Vitals
-from gateway.capacity.ledger import Account
+from gateway.capacity.ledger import Account, Monitored
 from gateway.config import GatewayConfig, parse
 from gateway.session.events import ModelError, ResponseCreated, ResponseDone, Usage
 
@@ -57,6 +57,12 @@ class Observed:
 
     def account(self, deployment: str, account: Account) -> None:
         self.accounts[deployment] = account
+
+    def monitor_read(self, deployment: str, result: str) -> None:
+        raise AssertionError(f"{deployment} has no monitor, and {result} was read")
+
+    def monitored(self, deployment: str, monitored: Monitored | None, now: float) -> None:
+        raise AssertionError(f"{deployment} has no monitor, and {monitored} was told at {now}")
 
     def dials_left(self, resource: str, dials: int) -> None:
         self.dials[resource] = dials
@@ -174,3 +180,12 @@ def test_a_reload_keeps_what_stays_the_same_and_the_seats_of_all(tmp_path: Path)
     bench.desk.tell()
     assert bench.observed.accounts["ptu"].forecast == 0
     assert len(bench.desk.admission) == 0
+
+
+def test_a_new_price_leaves_the_account_as_it_is(tmp_path: Path) -> None:
+    bench = Bench(config(tmp_path, PTU))
+    seat = bench.seat("a", "ptu")
+    seat.response_began(ResponseCreated("r"), bench.now)
+    before = bench.desk.admission.deployments["ptu"].ledger
+    bench.desk.configure(config(tmp_path, PTU | {"price": {"currency": "EUR", "unit_hour": 1.0}}))
+    assert bench.desk.admission.deployments["ptu"].ledger is before

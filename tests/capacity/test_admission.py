@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.capacity.admission import Admission, Deployment, ProcessLimits, Refusal, Vitals
 from gateway.capacity.backoff import Backoff
+from gateway.capacity.correction import Reading
 from gateway.capacity.demand import Expected
 from gateway.capacity.dials import Dials
 from gateway.capacity.ledger import Ledger
@@ -72,9 +73,10 @@ def test_a_full_bucket_takes_nobody() -> None:
 def test_others_take_head_room() -> None:
     door = admission()
     (_, book), *_ = door.ledgers()
-    book.others = 0.8 * book.budget.tokens_per_minute
-    door.take_seat("first", "ptu", 0.0)
-    assert door.refusal("ptu", 0.0) is Refusal.PTU
+    book.told([Reading(0.0, 0.8)], 60.0)
+    door.take_seat("first", "ptu", 60.0)
+    assert door.refusal("ptu", 60.0) is Refusal.PTU
+    assert door.refusal("ptu", 60.0 + 1200.0) is None, "what nobody has confirmed for a quarter of an hour is forgotten"
 
 
 def test_dials_are_shared_by_the_deployments_of_a_resource() -> None:

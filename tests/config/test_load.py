@@ -120,7 +120,10 @@ def test_the_examples_are_those_that_the_documentation_names() -> None:
         (
             ("deployments", 0, "capacity", "ptu"),
             5,
-            ("deployments[0].capacity.ptu: unknown field; known here: ptu_units, ptu_model, weights, target, expected"),
+            (
+                "deployments[0].capacity.ptu: unknown field; "
+                "known here: ptu_units, ptu_model, weights, target, expected, monitor"
+            ),
         ),
         (
             ("deployments", 0, "capacity", "ptu_model"),

@@ -51,6 +51,12 @@ class Setup:
     server: dict[str, Any] = field(default_factory=dict)
     file: dict[str, Any] | None = None
     """what a configuration file holds: its agents and lines are taken as they are, its deployments are the twin's"""
+    deployments: tuple[dict[str, Any], ...] = ()
+    """what differs between several deployments, in the agent's order; their models have the same names"""
+    per_model: dict[str, TwinOptions] = field(default_factory=dict)
+    """of the twin, where its deployments differ"""
+    sections: dict[str, Any] = field(default_factory=dict)
+    """further sections of the configuration"""
     at: datetime | None = None
     """when the phone rings; None: now"""
 
@@ -74,6 +80,19 @@ class Result:
     @property
     def session(self) -> SessionRecord:
         return self.sessions[-1]
+
+    @property
+    def longest_silence_s(self) -> float:
+        """The longest stretch between the first greeting and the end in which neither side was to be heard."""
+        voices = sorted(
+            [(segment.start_at, segment.end_at) for segment in self.call.heard]
+            + [(spoken.onset_at, spoken.end_at) for spoken in self.call.spoken]
+        )
+        until, longest = voices[0][1], 0.0
+        for start, end in voices[1:]:
+            longest = max(longest, start - until)
+            until = max(until, end)
+        return longest
 
     def metric(self, name: str, **labels: str) -> float:
         value = self.gateway.registry.get_sample_value(name, labels)
@@ -134,8 +153,13 @@ def configuration(setup: Setup, folder: Path, port: int, phone_url: str, model_u
             "lines": setup.file["lines"],
             "call": setup.call,
         }
-    return sections | {
-        "deployments": [deployment],
+    for resource in sections["resources"]:
+        resource.update(setup.sections.get("resource", {}))
+    if setup.deployments:
+        agent["deployments"] = [each["name"] for each in setup.deployments]
+    deployments = [deployment | {"model": each["name"]} | each for each in setup.deployments] or [deployment]
+    return (sections | {name: more for name, more in setup.sections.items() if name != "resource"}) | {
+        "deployments": deployments,
         "agents": [agent | setup.agent],
         "lines": [{"name": "main", "numbers": "*", "agent": "support"} | setup.line],
         "call": setup.call,
@@ -168,7 +192,7 @@ async def started(setup: Setup, folder: Path) -> AsyncIterator[Stack]:
     wall = wall_clock(setup.at, clock)
     async with AsyncExitStack() as running:
         (port,) = running.enter_context(reserved_ports(1))
-        twin = VoiceLiveTwin(setup.twin, clock=clock)
+        twin = VoiceLiveTwin(setup.twin, per_model=setup.per_model, clock=clock)
         phone = PhoneNetwork(
             f"http://127.0.0.1:{port}/events/incoming-call", access_key=KEY, clock=clock, options=options_at(wall)
         )

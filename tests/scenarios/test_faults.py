@@ -34,20 +34,6 @@ def response_fault(kind: ResponseFaultKind, *numbers: int, **more: Any) -> TwinO
     return faulty(responses=(ResponseFault(kind, frozenset(numbers), **more),))
 
 
-def longest_silence_s(result: Any) -> float:
-    """The longest stretch between the first greeting and the end in which neither side was to be heard."""
-    call = result.call
-    voices = sorted(
-        [(segment.start_at, segment.end_at) for segment in call.heard]
-        + [(spoken.onset_at, spoken.end_at) for spoken in call.spoken if spoken.onset_at is not None]
-    )
-    until, longest = voices[0][1], 0.0
-    for start, end in voices[1:]:
-        longest = max(longest, start - until)
-        until = max(until, end)
-    return longest
-
-
 @pytest.mark.parametrize("profile", ["byom-azure-openai-chat-completion", "byom-azure-openai-realtime"])
 def test_a_call_leaves_nothing_behind(run_call: Run, setup_type: Any, profile: str) -> None:
     result = run_call(setup_type(profile=profile))
@@ -59,7 +45,7 @@ def test_a_call_leaves_nothing_behind(run_call: Run, setup_type: Any, profile: s
     assert result.metric("gateway_barge_ins_total") == 1
     assert result.metric("gateway_bug_total") == 0
     assert result.session.closed_at is not None
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_the_model_dies_in_the_middle(run_call: Run, setup_type: Any) -> None:
@@ -69,13 +55,13 @@ def test_the_model_dies_in_the_middle(run_call: Run, setup_type: Any) -> None:
     assert result.notes("clip.started")[-1]["clip"] == "apology"
     # the apology is heard whole before the hang-up
     assert result.call.heard[-1].end_at < result.call.times["ended"]
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_the_connection_to_the_model_just_breaks(run_call: Run, setup_type: Any) -> None:
     result = run_call(setup_type(twin=faulty(close=CloseFault(code=None, at_response=2))))
     assert result.outcome == "model_unavailable"
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_a_model_that_never_answers(run_call: Run, setup_type: Any) -> None:
@@ -85,13 +71,13 @@ def test_a_model_that_never_answers(run_call: Run, setup_type: Any) -> None:
     assert result.outcome == "model_stalled"
     names = [note["name"] for note in result.trace]
     assert names.index("watchdog.filler") < names.index("watchdog.ask_again") < names.index("watchdog.give_up")
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_an_answer_that_stalls_halfway(run_call: Run, setup_type: Any) -> None:
     result = run_call(setup_type(twin=response_fault(ResponseFaultKind.STALL, 2, after_s=1.0)))
     assert result.outcome in {"model_stalled", "caller_hangup"}
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 @pytest.mark.parametrize("kind", [ResponseFaultKind.CONTENT_FILTER, ResponseFaultKind.CONTENT_FILTER_FAILED])
@@ -101,7 +87,7 @@ def test_a_content_filter_is_answered_and_the_conversation_goes_on(
     result = run_call(setup_type(twin=response_fault(kind, 2)))
     assert "neutral" in [note["clip"] for note in result.notes("clip.started")]
     assert result.outcome == "caller_hangup"
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 @pytest.mark.parametrize(
@@ -111,13 +97,13 @@ def test_a_content_filter_is_answered_and_the_conversation_goes_on(
 def test_a_failed_answer_is_asked_for_again(run_call: Run, setup_type: Any, kind: ResponseFaultKind) -> None:
     result = run_call(setup_type(twin=response_fault(kind, 3)))
     assert result.outcome == "caller_hangup"
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_a_throttled_model_ends_with_its_own_reason(run_call: Run, setup_type: Any) -> None:
     result = run_call(setup_type(twin=response_fault(ResponseFaultKind.RATE_LIMITED, *range(2, 30))))
     assert result.outcome == "model_rate_limited"
-    assert longest_silence_s(result) < 4.0
+    assert result.longest_silence_s < 4.0
 
 
 def test_missing_usage_is_counted_and_never_zero(run_call: Run, setup_type: Any) -> None:

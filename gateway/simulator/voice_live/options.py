@@ -6,6 +6,7 @@ a managed gpt-4.1 session with azure-speech and a neural voice, recorded in Sept
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -215,6 +216,12 @@ class PtuPlan:
     guessed_output_tokens: int = 100
     """what the service assumes for an answer without max_response_output_tokens"""
     form: PtuForm = PtuForm.FAILED
+    others_tokens_per_minute: float = 0.0
+    """normalised tokens of another client of the same deployment, evenly spread"""
+    others_from_s: float = 0.0
+    """when that client begins, in seconds since the deployment was first asked for something"""
+    others_s: float = math.inf
+    """how long it goes on"""
 
     @property
     def tokens_per_minute(self) -> float:

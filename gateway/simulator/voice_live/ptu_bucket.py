@@ -43,6 +43,7 @@ class PtuBucket:
         """time and true normalised tokens of every response that ended"""
         self._level = 0.0
         self._at = -math.inf
+        self._born: float | None = None
 
     def __repr__(self) -> str:
         return f"<PtuBucket {self.plan.units} PTU level={self._level:.0f} throttled={self.throttled}>"
@@ -54,7 +55,19 @@ class PtuBucket:
 
     def tokens_last_minute(self, now: float) -> float:
         """Normalised tokens of the responses that ended within 60 s."""
-        return sum(tokens for at, tokens in self.consumed if now - at < 60)  # noqa: PLR2004 - a minute
+        return self.tokens_between(now - 60, now)
+
+    def tokens_between(self, start: float, end: float) -> float:
+        """Normalised tokens of the responses that ended in (start, end], and of the other client in that time."""
+        ours = sum(tokens for at, tokens in self.consumed if start < at <= end)
+        return ours + self._of_others(start, end)
+
+    def _of_others(self, start: float, end: float) -> float:
+        if self._born is None:
+            return 0.0
+        begun = self._born + self.plan.others_from_s
+        seconds = min(end, begun + self.plan.others_s) - max(start, begun)
+        return self.plan.others_tokens_per_minute / 60 * max(0.0, seconds)
 
     def request(self, estimate: float, now: float) -> Admission | Throttled:
         """Ask for admission."""
@@ -77,7 +90,10 @@ class PtuBucket:
         self.history.append((now, self._level / self.plan.tokens_per_minute))
 
     def _drain(self, now: float) -> None:
+        if self._born is None:
+            self._born = now
         if now > self._at:
+            self._level += self._of_others(max(self._at, self._born), now)
             drained = self.plan.tokens_per_minute / 60 * (now - self._at) if self._level else 0.0
             self._level = max(0.0, self._level - drained)
             self._at = now
