@@ -166,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> Answer:
     config = None if args.config is None else _config(args.config)
     subject = _subject(args, config)
-    profile, measured = _profile(args)
+    profile, measured = _profile(args, subject.deployment)
     target = args.target or subject.target
     limits = Limits(dials_per_minute=args.dials, calls_per_replica=args.per_replica)
     if target is not None:
@@ -245,6 +245,7 @@ def _of_deployment(deployment: Deployment, kind: Kind) -> Subject:
         kind=kind,
         units=Units(budget.tpm_per_ptu, budget.weights, ANY_SIZE if row is None else _sizes(row, kind)),
         source="weights of the configuration" if row is None else f"table of {row.date}",
+        deployment=deployment.name,
         bought=budget.units,
         target=capacity.target,
         price=None if deployment.price is None else deployment.price.of_units,
@@ -257,11 +258,11 @@ def _sizes(row: PtuModel, kind: Kind) -> Sizes:
     return row.sizes[kind]
 
 
-def _profile(args: argparse.Namespace) -> tuple[CallProfile, Measured | None]:
+def _profile(args: argparse.Namespace, deployment: str | None) -> tuple[CallProfile, Measured | None]:
     profile, measured = CallProfile(), None
     if args.from_metrics:
         try:
-            measured = measured_profile([read_metrics(source) for source in args.from_metrics], args.deployment)
+            measured = measured_profile(map(read_metrics, args.from_metrics), args.deployment or deployment)
         except (MetricsUnreadable, ValueError) as error:
             raise NotPossible(f"{' + '.join(args.from_metrics)}: {error}") from None
         profile = measured.profile

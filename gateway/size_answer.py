@@ -21,6 +21,8 @@ class Subject:
     units: Units
     source: str
     """of its numbers"""
+    deployment: str | None = None
+    """of a configuration; None: a model in itself"""
     bought: int | None = None
     """units that a configuration has"""
     target: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from gateway.cli import main
+from gateway.config.price import Price
+from gateway.config.ptu_file import read_table
 from gateway.session.events import Usage
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.profile import LEAST_RESPONSES
@@ -296,3 +300,33 @@ def test_a_growing_prompt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "900 tokens at first, 120 more with every turn, 8 turns kept" in said
     assert "1,600 in" in said
+
+
+def test_a_configuration_says_whose_metrics(capsys: pytest.CaptureFixture[str], tmp_path: Path, priced: str) -> None:
+    file = tmp_path / "metrics.txt"
+    file.write_text(metrics_text(50).replace('"main"', '"support-ptu"').replace('"other"', '"support-payg"'))
+    assert planned(capsys, "--config", priced, "--from-metrics", str(file))["call"]["turns_per_minute"] == 5
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+PAGE = (EXAMPLES.parents[1] / "docs" / "CAPACITY.md").read_text()
+
+
+def test_the_page_shows_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    command, *_ = re.findall(r"^gateway (capacity --model .*)$", PAGE, re.MULTILINE)
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out in PAGE
+
+
+def test_the_table_on_the_page_is_one(tmp_path: Path) -> None:
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("source:")]
+    file = tmp_path / "ptu.yaml"
+    file.write_text(shown)
+    assert read_table(file).models.keys() == {"gpt-4.1", "gpt-7"}
+
+
+def test_the_prices_on_the_page_are_some() -> None:
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "price:" in block]
+    prices = [Price.model_validate(each["price"]) for each in yaml.safe_load(shown)["deployments"]]
+    assert [price.of_units is None for price in prices] == [False, True]
