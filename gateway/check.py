@@ -11,10 +11,11 @@ from pathlib import Path
 
 from gateway.calls.judges import check_judges
 from gateway.calls.routing import Route, route
-from gateway.capacity.ptu import PtuBudget, ptu_table
+from gateway.capacity.ptu_table import PtuModel
 from gateway.check_lines import line_notes, line_summary, tools_of
 from gateway.config import Agent, Deployment, GatewayConfig, PtuCapacity, json_schema, load
 from gateway.config.doors import EventGridConfig
+from gateway.config.price import Price
 from gateway.config.secrets import check_key_files
 from gateway.outcome import Reason
 
@@ -127,22 +128,28 @@ def _credential(key_file: Path | None) -> str:
 def _capacity(deployment: Deployment) -> str:
     budget = deployment.budget
     if budget is None:
-        return "pay as you go"
-    return f"{budget.units} PTU: {budget.tokens_per_minute:,.0f} normalised tokens a minute"
+        return f"pay as you go{_price(deployment.price)}"
+    return f"{budget.units} PTU: {budget.tokens_per_minute:,.0f} normalised tokens a minute{_price(deployment.price)}"
+
+
+def _price(price: Price | None) -> str:
+    if price is None:
+        return ""
+    if price.unit_hour is not None:
+        return f", {price.currency} {price.unit_hour:g} a unit-hour"
+    return f", {price.currency} {price.input:g} in and {price.output:g} out a million tokens"
 
 
 def _notes(deployment: Deployment) -> Iterator[str]:
     """Sizes that are not for sale are most likely typing errors; the table may also be behind."""
-    capacity, budget = deployment.capacity, deployment.budget
-    if not isinstance(capacity, PtuCapacity) or capacity.ptu_model is None or budget is None:
+    capacity = deployment.capacity
+    if not isinstance(capacity, PtuCapacity):
         return
-    table = ptu_table()
-    if not _is_sold(budget, capacity.ptu_model):
-        sizes = " or ".join(
-            f"{size.minimum} and steps of {size.step}" for size in table.models[capacity.ptu_model].sizes
-        )
-        yield f"note        {capacity.ptu_model} is sold in {sizes} PTU (table of {table.date})"
+    row = capacity.row
+    if row is not None and not _is_sold(capacity.ptu_units, row):
+        sizes = " or ".join(map(str, row.sizes.values()))
+        yield f"note        {row.name} is sold in {sizes} PTU (table of {row.date})"
 
 
-def _is_sold(budget: PtuBudget, model: str) -> bool:
-    return any(size.units_for(budget.units) == budget.units for size in ptu_table().models[model].sizes)
+def _is_sold(units: int, row: PtuModel) -> bool:
+    return any(size.units_for(units) == units for size in row.sizes.values())

@@ -87,14 +87,16 @@ COMMANDS = (
         "gateway.size",
         "how many provisioned units so many calls need, and back",
         "From calls at once to provisioned throughput units (PTU), dials, replicas and a price, by the published "
-        "formula; or from units to calls. An average call is described by options, or measured from metrics.",
+        "formula; or from units to calls. An average call is described by options, or measured from metrics. Prices "
+        "are yours: none are built in. docs/CAPACITY.md explains every number.",
         """\
   gateway capacity --model gpt-4.1 --kind regional --calls 40
   gateway capacity --model gpt-4.1 --kind regional --units 50      how many calls fit
   gateway capacity --model gpt-5-mini --calls 200 --turns 5 --prompt 2200 --answer 45 --cached 70
   gateway capacity --config gateway.yaml --deployment support-ptu  what the units of a configuration carry
-  curl -s localhost:9464/metrics > metrics.txt
-  gateway capacity --model gpt-4.1 --calls 40 --from-metrics metrics.txt --plot capacity.png""",
+  gateway capacity --model gpt-4.1 --calls 40 --from-metrics http://127.0.0.1:9464/metrics --plot capacity.png
+  gateway capacity --model gpt-4.1 --calls 40 --prompt 900 --growth 120 --history-turns 8 --minutes 6
+  gateway capacity --model gpt-4.1 --calls 40 --unit-hour 1.2 --token-prices 2 0.5 8 --currency EUR""",
     ),
     Command(
         "operate",

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gateway.capacity.sizing import CallProfile, Limits, Units, plan
+from gateway.capacity.sizing import plan
 from gateway.demo import style
+from gateway.size_answer import Answer
 
 POINTS = 400
 
 
-def draw(  # noqa: PLR0913 - what a plan is made from
-    path: Path, name: str, profile: CallProfile, of: Units, limits: Limits, calls: float
-) -> None:
-    """Write the picture; its format follows the suffix."""
+def draw(path: Path, answer: Answer) -> None:
+    """Write the picture; its format follows the suffix.
+
+    Raises:
+        OSError: the file can not be written.
+    """
+    profile, of, limits, calls = answer.profile, answer.subject.units, answer.limits, answer.plan.calls
     most = max(10.0, 1.6 * calls)
     across = [most * (number + 1) / POINTS for number in range(POINTS)]
     plans = [plan(profile, wanted, of, limits) for wanted in across]
@@ -41,7 +46,9 @@ def draw(  # noqa: PLR0913 - what a plan is made from
     units.set_ylim(0, 1.25 * plans[-1].units)
     units.legend(frameon=False, loc="lower right")
     units.set_title(
-        f"{name}: {here.tokens_per_call:,.0f} normalised tokens a minute for a call", loc="left", fontsize=13
+        f"{answer.subject.name}, {answer.subject.kind}: a call takes {here.tokens_per_call:,.0f} tokens a minute",
+        loc="left",
+        fontsize=13,
     )
     use.plot(across, [100 * each.utilisation for each in plans], color=style.AGENT, linewidth=2.0)
     use.axhline(100 * limits.target, color=style.ALERT, linewidth=1.2, linestyle=":")
@@ -57,4 +64,6 @@ def draw(  # noqa: PLR0913 - what a plan is made from
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     figure.tight_layout()
-    figure.savefig(path)
+    unnamed = {"Software": None} if path.suffix == ".png" else {"Date": None}  # the same picture every time
+    with rc_context({"svg.hashsalt": answer.subject.name}):
+        figure.savefig(path, metadata=unnamed)

@@ -112,14 +112,14 @@ class CapacityDesk:
         deployments = {}
         for wanted in config.deployments:
             before = self.admission.deployments.get(wanted.name)
-            same = before is not None and self._built_from.get(wanted.name) == wanted
+            same = before is not None and self._built_from.get(wanted.name) == _unpriced(wanted)
             deployments[wanted.name] = Deployment(
                 dials=self._dials[wanted.resource],
                 ledger=before.ledger if before is not None and same else _ledger(wanted, now),
                 backoff=before.backoff if before is not None else Backoff(),
             )
         self._targets = _monitor_targets(config)
-        self._built_from = {wanted.name: wanted for wanted in config.deployments}
+        self._built_from = {wanted.name: _unpriced(wanted) for wanted in config.deployments}
         self.admission.configure(config.admission.limits, deployments, now)
 
     # --- who is let in --------------------------------------------------------------------------------------------
@@ -211,6 +211,11 @@ def _monitor_targets(config: GatewayConfig) -> dict[str, MonitorTarget]:
         for each in config.deployments
         if isinstance(each.capacity, PtuCapacity) and (monitor := each.capacity.monitor) is not None
     }
+
+
+def _unpriced(deployment: DeploymentConfig) -> DeploymentConfig:
+    """Prices say nothing of what a deployment carries: new ones leave its account as it is."""
+    return deployment.model_copy(update={"price": None})
 
 
 def _ledger(deployment: DeploymentConfig, now: float) -> Ledger | None:

@@ -5,19 +5,12 @@ units x tokens-per-minute-per-unit. Through Voice Live nobody tells the gateway 
 estimated from the `usage` of every response. It stays an estimate: other clients may share the deployment, and
 failed responses burn capacity without saying how much.
 
-Formula and numbers: Microsoft Learn, "Determine PTU sizing for a workload" (see ptu_models.yaml for the date).
+The formula is that of Microsoft Learn, "Determine PTU sizing for a workload"; the numbers by model are in ptu_table.py.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
-
-import yaml
 
 from gateway.profile import Profile
 from gateway.session.events import Usage
@@ -35,6 +28,26 @@ class TokenWeights:
     """None: like `output`. No weight of audio tokens is published."""
     long_context: LongContext | None = None
 
+    def of_text(self, prompt_tokens: float) -> TextWeights:
+        """Of the text of a response with such a prompt: all of it weighs as a long one, or none."""
+        long = self.long_context
+        if long is not None and prompt_tokens > long.above:
+            return TextWeights(long.input, long.cached_input, long.cache_write, long.output)
+        return TextWeights(1.0, self.cached_input, self.cache_write, self.output)
+
+
+@dataclass(frozen=True, slots=True)
+class TextWeights:
+    """What text counts for. Each token belongs to one category: what was cached or written is no fresh input."""
+
+    input: float
+    cached_input: float
+    cache_write: float
+    output: float
+
+    def normalised(self, fresh: float, cached: float, written: float, output: float) -> float:
+        return self.input * fresh + self.cached_input * cached + self.cache_write * written + self.output * output
+
 
 @dataclass(frozen=True, slots=True)
 class LongContext:
@@ -46,41 +59,6 @@ class LongContext:
     cached_input: float
     cache_write: float
     output: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Which numbers of units are sold: `minimum`, then more by `step`."""
-
-    minimum: int
-    step: int
-
-    def units_for(self, units: float) -> int:
-        """The smallest size on sale that has at least this many units."""
-        steps = math.ceil(round((units - self.minimum) / self.step, 9))
-        return self.minimum + max(0, steps) * self.step
-
-
-@dataclass(frozen=True, slots=True)
-class PtuModel:
-    """One row of the table."""
-
-    name: str
-    tpm_per_ptu: float
-    output: float | None
-    """None: the source gives no ratio, so a deployment has to"""
-    cached_input: float
-    cache_write: float
-    long_context: Mapping[str, float] | None
-    """weights of LongContext; from which length on is not published"""
-    sizes: tuple[Sizes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PtuTable:
-    source: str
-    date: str
-    models: dict[str, PtuModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +75,6 @@ class PtuBudget:
         return self.units * self.tpm_per_ptu
 
 
-@cache
-def ptu_table() -> PtuTable:
-    """The table that ships with the package."""
-    text = resources.files(__package__).joinpath("ptu_models.yaml").read_text(encoding="utf-8")
-    raw = yaml.safe_load(text)
-    models = {name: _model(name, row) for name, row in raw["models"].items()}
-    return PtuTable(source=raw["source"], date=str(raw["date"]), models=models)
-
-
-def _model(name: str, row: dict[str, Any]) -> PtuModel:
-    return PtuModel(
-        name=name,
-        tpm_per_ptu=row["tpm_per_ptu"],
-        output=row.get("output"),
-        cached_input=row.get("cached_input", 0.0),
-        cache_write=row.get("cache_write", 1.0),
-        long_context=row.get("long_context"),
-        sizes=tuple(Sizes(*row[kind]) for kind in ("global", "regional") if kind in row),
-    )
-
-
 def normalised_tokens(usage: Usage, weights: TokenWeights, profile: Profile) -> float:
     """What one response took from a provisioned deployment.
 
@@ -126,14 +83,10 @@ def normalised_tokens(usage: Usage, weights: TokenWeights, profile: Profile) -> 
     are output tokens; the service lists them beside the text tokens, so they are added (if they were contained
     in them, the estimate would be too high, which errs on the safe side).
     """
-    cached_text, cached_audio = _cached(usage, profile)
+    cached_text, cached_audio = cached_tokens(usage, profile)
     written = min(usage.cache_write, usage.input_text - cached_text)
     fresh, output = usage.input_text - cached_text - written, usage.output_text + usage.output_reasoning
-    text: TokenWeights | LongContext = weights
-    factor = 1.0
-    if weights.long_context is not None and usage.input_text > weights.long_context.above:
-        text, factor = weights.long_context, weights.long_context.input
-    tokens = factor * fresh + text.cached_input * cached_text + text.cache_write * written + text.output * output
+    tokens = weights.of_text(usage.input_text).normalised(fresh, cached_text, written, output)
     if profile.is_cascade:
         return tokens
     audio_output = weights.output if weights.audio_output is None else weights.audio_output
@@ -146,7 +99,7 @@ def normalised_tokens(usage: Usage, weights: TokenWeights, profile: Profile) -> 
     )
 
 
-def _cached(usage: Usage, profile: Profile) -> tuple[int, int]:
+def cached_tokens(usage: Usage, profile: Profile) -> tuple[int, int]:
     """Cached text and audio tokens, never more than the input; the total counts where the split is missing."""
     text, audio = usage.cached_text, usage.cached_audio
     if text == 0 and audio == 0:

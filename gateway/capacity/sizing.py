@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gateway.capacity.ptu import Sizes, TokenWeights
-
-HOURS_A_MONTH = 730
-"""As Azure's price pages count: 8,760 hours a year, by twelve."""
+from gateway.capacity.cost import TokenPrices
+from gateway.capacity.ptu import TokenWeights
+from gateway.capacity.ptu_table import Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class CallProfile:
     turns_per_minute: float = 4.0
     """answers of the model"""
     prompt_tokens: float = 1500.0
-    """of one answer: instructions, tools and history"""
+    """of one answer: instructions, tools and history; of the first one, if prompts grow"""
     answer_tokens: float = 60.0
     cached: float = 0.6
     """share of the prompt that is read from the cache"""
@@ -30,12 +29,34 @@ class CallProfile:
     """share of the prompt that is written to the cache; counts only where a model weighs that"""
     minutes: float = 3.0
     """length"""
+    growth_tokens: float = 0.0
+    """what every turn adds to the prompts after it: what was said, and the answer"""
+    history_turns: int | None = None
+    """so many turns stay in the prompt, the present one included; None: all"""
+
+    @property
+    def mean_prompt_tokens(self) -> float:
+        """Over the turns of a call: the n-th carries n - 1 earlier ones, or as many as are kept.
+
+        For calls of one length at all stages at once. Where lengths differ long calls weigh more, and the mean is too
+        low: measure it then.
+        """
+        turns = max(1, round(self.turns_per_minute * self.minutes))
+        most = turns - 1 if self.history_turns is None else min(turns, self.history_turns) - 1
+        carried = most * (most + 1) / 2 + most * (turns - 1 - most)
+        return self.prompt_tokens + self.growth_tokens * carried / turns
 
     def tokens_per_minute(self, weights: TokenWeights) -> float:
         """Normalised tokens of one call in a minute."""
         return normalised_per_minute(
-            self.turns_per_minute, self.prompt_tokens, self.answer_tokens, weights, self.cached, self.written
+            self.turns_per_minute, self.mean_prompt_tokens, self.answer_tokens, weights, self.cached, self.written
         )
+
+    def price_per_minute(self, prices: TokenPrices) -> float:
+        """Of one call, where tokens are paid for."""
+        prompt = self.mean_prompt_tokens
+        cached, written = prompt * self.cached, prompt * self.written
+        return self.turns_per_minute * prices.of_text(prompt - cached - written, cached, written, self.answer_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +109,9 @@ def normalised_per_minute(  # noqa: PLR0913 - the published formula's own terms
     written: float = 0.0,
 ) -> float:
     """The published formula: input x (1 - cache rate) + ratio x output, with the weights of newer models."""
-    fresh = 1.0 - cached - written
-    prompt = prompt_tokens * (fresh + weights.cached_input * cached + weights.cache_write * written)
-    return requests_per_minute * (prompt + weights.output * answer_tokens)
+    read, kept = prompt_tokens * cached, prompt_tokens * written
+    text = weights.of_text(prompt_tokens)
+    return requests_per_minute * text.normalised(prompt_tokens - read - kept, read, kept, answer_tokens)
 
 
 def plan(profile: CallProfile, calls: float, of: Units, limits: Limits) -> Plan:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
 from gateway.audio.pcm import PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Codec
-from gateway.capacity.ptu import LongContext, PtuBudget, TokenWeights, ptu_table
+from gateway.capacity.ptu import LongContext, PtuBudget, TokenWeights
+from gateway.capacity.ptu_table import PtuModel, PtuTable, ptu_table
 from gateway.config.admission import ExpectedCalls, MonitorConfig, Share
-from gateway.config.fields import ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
+from gateway.config.fields import PTU_TABLE, ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
+from gateway.config.price import Price
 from gateway.config.suggest import did_you_mean
 from gateway.config.templates import check_greeting, check_instructions
 from gateway.config.voice import (
@@ -81,7 +93,7 @@ class WeightOverrides(Section):
     """One audio output token (realtime profile); unset: like `output`."""
     long_context_above: Annotated[int, Field(gt=0)] | None = None
     """Text tokens of a prompt above which the table's weights for a long context count, where the model has such. The
-    limit is not published: unset, they never do."""
+    limit is not published: unset, they never do, unless your own table names it."""
 
 
 class PtuCapacity(Section):
@@ -99,19 +111,29 @@ class PtuCapacity(Section):
     """What a call takes, until the gateway has seen some."""
     monitor: MonitorConfig | None = None
     """Ask Azure Monitor how full the units are."""
+    _row: PtuModel | None = PrivateAttr(None)
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorator over a property; pydantic asks for it
+    @property
+    def row(self) -> PtuModel | None:
+        """Of the PTU table, own rows included; a part of what the configuration means."""
+        return self._row
 
     @field_validator("ptu_model")
     @classmethod
-    def _in_the_table(cls, value: str | None) -> str | None:
-        models = ptu_table().models
-        if value is not None and value not in models:
-            hint = did_you_mean(value, models) or "for others leave it out and set weights.tpm_per_ptu and output"
-            raise ValueError(f"is not in the PTU table of {ptu_table().date}; {hint}")
+    def _in_the_table(cls, value: str | None, info: ValidationInfo) -> str | None:
+        table = _table(info)
+        if value is not None and table is not None and value not in table.models:
+            hint = did_you_mean(value, table.models) or "others need weights.tpm_per_ptu and output, or ptu_table_file"
+            raise ValueError(f"is not in the PTU table of {table.date}; {hint}")
         return value
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
-        row = None if self.ptu_model is None else ptu_table().models[self.ptu_model]
+    def _complete(self, info: ValidationInfo) -> Self:
+        table = _table(info)
+        if table is None:
+            return self
+        row = self._row = None if self.ptu_model is None else table.models[self.ptu_model]
         if row is None and self.weights.tpm_per_ptu is None:
             raise ValueError("needs ptu_model, or weights.tpm_per_ptu and weights.output")
         if (row is None or row.output is None) and self.weights.output is None:
@@ -122,28 +144,33 @@ class PtuCapacity(Section):
             )
         return self
 
-    def _long_context(self, above: int) -> LongContext | None:
-        weights = None if self.ptu_model is None else ptu_table().models[self.ptu_model].long_context
-        return None if weights is None else LongContext(above, **weights)
+    @property
+    def _long_context(self) -> LongContext | None:
+        row = self._row
+        above = self.weights.long_context_above or (None if row is None else row.long_context_above)
+        return LongContext(above, **row.long_context) if above and row is not None and row.long_context else None
 
     def budget(self) -> PtuBudget:
         """The table's numbers with the overrides applied."""
         overrides = self.weights.model_dump(exclude_none=True)
         numbers: dict[str, Any] = {}
-        if self.ptu_model is not None:
-            row = ptu_table().models[self.ptu_model]
+        if (row := self._row) is not None:
             numbers = {
                 "tpm_per_ptu": row.tpm_per_ptu,
                 "output": row.output,
                 "cached_input": row.cached_input,
                 "cache_write": row.cache_write,
             }
-        above = overrides.pop("long_context_above", None)
-        if above is not None:
-            numbers["long_context"] = self._long_context(above)
-        numbers |= overrides
+        overrides.pop("long_context_above", None)
+        numbers |= overrides | {"long_context": self._long_context}
         tpm_per_ptu = numbers.pop("tpm_per_ptu")
         return PtuBudget(units=self.ptu_units, tpm_per_ptu=tpm_per_ptu, weights=TokenWeights(**numbers))
+
+
+def _table(info: ValidationInfo) -> PtuTable | None:
+    """With the operator's rows; None where they can not be used."""
+    table: PtuTable | None = (info.context or {}).get(PTU_TABLE, ptu_table())
+    return table
 
 
 def _capacity_tag(value: Any) -> str:
@@ -175,6 +202,20 @@ class Deployment(Section):
     """Audio from the model, as above."""
     capacity: Capacity = "pay_as_you_go"
     """`pay_as_you_go`, or provisioned units: {ptu_units: 50, ptu_model: gpt-4.1}."""
+    price: Price | None = None
+    """What it costs by your contract, for cost metrics and `gateway capacity`; none: there are no such metrics."""
+
+    @model_validator(mode="after")
+    def _price_fits(self) -> Self:
+        price, provisioned = self.price, isinstance(self.capacity, PtuCapacity)
+        if price is not None and provisioned != (price.unit_hour is not None):
+            wanted = "unit_hour: it is provisioned" if provisioned else "input and output: it is paid by tokens"
+            raise ValueError(f"price needs {wanted}")
+        if price is not None and not provisioned and not self.profile.is_cascade:
+            missing = [name for name in ("audio_input", "audio_output") if getattr(price, name) is None]
+            if missing:
+                raise ValueError(f"price needs {' and '.join(missing)}: a realtime model is paid for audio tokens")
+        return self
 
     @property
     def budget(self) -> PtuBudget | None:

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 DIRECTORY = "directory"
 """Validation context: the folder that relative paths start from, the one the file lies in."""
+PTU_TABLE = "ptu_table"
+"""Validation context: the table with the operator's rows in it; None: it can not be used, which has been said."""
 
 
 class Section(BaseModel):

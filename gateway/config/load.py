@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ from gateway.config.explain import explain
 from gateway.config.fields import DIRECTORY
 from gateway.config.languages import language_problems
 from gateway.config.problem import ConfigError, Location, Problem
+from gateway.config.ptu_file import own_table
 from gateway.config.references import reference_problems
 from gateway.config.secrets import inline_secrets
+from gateway.config.strict_yaml import StrictLoader
 from gateway.config.tree import GatewayConfig
 
 MAX_BYTES = 1 << 20
@@ -59,10 +60,11 @@ def parse(raw: Any, directory: Path = Path()) -> GatewayConfig:
     """
     if not isinstance(raw, dict):
         raise ConfigError([Problem((), "the file should be a mapping that starts with version: 1")])
-    problems = [*inline_secrets(raw)]
+    tables, table_problems = own_table(raw, directory)
+    problems = [*inline_secrets(raw), *table_problems]
     config = None
     try:
-        config = GatewayConfig.model_validate(raw, context={DIRECTORY: directory})
+        config = GatewayConfig.model_validate(raw, context={DIRECTORY: directory, **tables})
     except ValidationError as error:
         problems += explain(error)
     problems += reference_problems(raw)
@@ -76,21 +78,9 @@ def parse(raw: Any, directory: Path = Path()) -> GatewayConfig:
 # --- YAML -------------------------------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping: YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands here twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _read_yaml(text: str) -> tuple[Any, yaml.Node | None]:
     try:
-        loader = _Loader(text)
+        loader = StrictLoader(text)
         root = loader.get_single_node()
         return (None if root is None else loader.construct_document(root)), root
     except yaml.MarkedYAMLError as error:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from gateway.config.problem import Location, Problem
 from gateway.config.tree import GatewayConfig
 
-FOR_NEW_CALLS = frozenset({"resources", "deployments", "agents", "lines", "admission", "call", "deadlines"})
+FOR_NEW_CALLS = frozenset(
+    {"resources", "deployments", "ptu_table_file", "agents", "lines", "admission", "call", "deadlines"}
+)
 """Sections that every call reads once, when it begins. All others are built into the running process."""
 BUILT_IN = {"call": frozenset({"clip_language"})}
 """Fields of those sections that are not so: the network's player fetches a sentence without saying which call for."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
+from gateway.capacity.ptu_table import PtuTable, ptu_table
 from gateway.config.admission import AdmissionConfig
 from gateway.config.agents import Agent, Deployment, VoiceLiveResource
 from gateway.config.doors import EventGridConfig
-from gateway.config.fields import Section
+from gateway.config.fields import PTU_TABLE, ConfigPath, Section
 from gateway.config.lines import Line
 from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
 
@@ -40,6 +41,10 @@ class GatewayConfig(Section):
     """Voice Live resources."""
     deployments: tuple[Deployment, ...] = Field(min_length=1)
     """Your models."""
+    ptu_table_file: ConfigPath | None = None
+    """File with rows of your own for the PTU table, in the format of gateway/capacity/ptu_models.yaml: they replace or
+    join those that come with the gateway, which may be older than what Microsoft publishes. The page docs/CAPACITY.md
+    has an example."""
     agents: tuple[Agent, ...] = Field(min_length=1)
     """Who talks to callers."""
     lines: tuple[Line, ...] = Field(min_length=1)
@@ -50,6 +55,18 @@ class GatewayConfig(Section):
     """How a conversation behaves."""
     deadlines: Deadlines = Deadlines()
     """How long steps may take."""
+
+    _ptu_table: PtuTable = PrivateAttr(default_factory=ptu_table)
+
+    @model_validator(mode="after")
+    def _with_own_rows(self, info: ValidationInfo) -> Self:
+        self._ptu_table = (info.context or {}).get(PTU_TABLE) or ptu_table()
+        return self
+
+    @property
+    def ptu_table(self) -> PtuTable:
+        """The table that ships, with the rows of `ptu_table_file`."""
+        return self._ptu_table
 
     @cached_property
     def checksum(self) -> str:

@@ -14,6 +14,9 @@ from gateway.telemetry.metrics import GatewayMetrics
 PAGE = Path("docs/METRICS.md")
 
 DEPLOYMENT = "(each deployment of the configuration)"
+PRICED = "(each deployment that has such a price)"
+CURRENCY = "(of that price)"
+_NO_VALUES = (DEPLOYMENT, PRICED, CURRENCY)
 _OWN_PER_INSTALLATION = ("version", "python", "checksum")
 _INTRODUCTION = """\
 # Metrics
@@ -29,7 +32,9 @@ counts throughout; a ratio of 1 is 100 %.
 def page() -> str:
     """The whole page."""
     registry = CollectorRegistry()
-    GatewayMetrics(registry, [DEPLOYMENT])
+    metrics = GatewayMetrics(registry, [DEPLOYMENT])
+    metrics.model_cost.admit(PRICED, CURRENCY)
+    metrics.ptu_cost.labels(PRICED, CURRENCY)
     families = sorted(registry.collect(), key=_name)
     index = "\n".join(
         ["| metric | type | meaning |", "| --- | --- | --- |"]
@@ -54,9 +59,11 @@ def _section(family: Metric) -> Iterator[str]:
     yield f"- unit: {_unit(family)}"
     for label, values in _labels(family).items():
         shown = (
-            "(of the installation)" if label in _OWN_PER_INSTALLATION else ", ".join(f"`{value}`" for value in values)
+            "(of the installation)"
+            if label in _OWN_PER_INSTALLATION
+            else ", ".join(value if value in _NO_VALUES else f"`{value}`" for value in values)
         )
-        yield f"- label `{label}`: {shown}".replace(f"`{DEPLOYMENT}`", DEPLOYMENT)
+        yield f"- label `{label}`: {shown}"
     bounds = dict.fromkeys(sample.labels["le"] for sample in family.samples if "le" in sample.labels)
     if bounds:
         yield f"- buckets: {', '.join(bounds)}"
@@ -64,6 +71,8 @@ def _section(family: Metric) -> Iterator[str]:
 
 
 def _unit(family: Metric) -> str:
+    if "_cost" in family.name:
+        return "its currency"
     name = family.name.rpartition("_")[2]
     return name if name in ("seconds", "ratio", "tokens", "frames") else "a count"
 

@@ -43,6 +43,11 @@ class ClosedCounter:
             child = self._children[self._closed(values)]
         child.inc(amount)
 
+    def admit(self, *values: str) -> None:
+        """Take one more combination in, where those that can occur are told one by one (`only`)."""
+        if values not in self._children:
+            self._children[values] = self._counter.labels(*values)
+
     def extend(self, label: str, values: Sequence[str]) -> None:
         """Take further values into the list of a label; what was counted stays. Not with `only`."""
         more = [value for value in values if value not in self._labels[label]]

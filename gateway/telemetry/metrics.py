@@ -78,6 +78,7 @@ class GatewayMetrics:
             self.tokens,
             self.normalised_tokens,
             self.usage_missing,
+            self.usage_counted,
             self.throttled,
             self.spilled,
             self.monitor_reads,
@@ -435,6 +436,29 @@ class GatewayMetrics:
             "gateway_usage_missing",
             "Responses that came without a token count; their tokens are in no other metric.",
             {"deployment": self._deployments},
+        )
+
+        self.usage_counted = self._closed(
+            "gateway_usage_counted",
+            "Responses that came with a token count.",
+            {"deployment": self._deployments},
+        )
+        self.model_cost = ClosedCounter(
+            self._counter(
+                "gateway_model_cost",
+                "Cost of the tokens of pay-as-you-go deployments, by the prices of the configuration; none without.",
+                "deployment",
+                "currency",
+            ),
+            {"deployment": (), "currency": ()},
+            only=(),
+        )
+        self.ptu_cost = Gauge(
+            "gateway_ptu_cost_per_hour",
+            "Price of a provisioned deployment's units for an hour, used or not. Every replica says the same: take the "
+            "maximum, never the sum.",
+            ("deployment", "currency"),
+            registry=self._registry,
         )
 
     def _deployment_gauge(self, name: str, documentation: str) -> ClosedGauge:

@@ -53,6 +53,7 @@ class Telemetry:
             [deployment.name for deployment in config.deployments], [resource.name for resource in config.resources]
         )
         self.metrics.queue_callers.extend([line.name for line in config.lines])
+        self._tokens.costs.configure(config.deployments)
         self.metrics.forget_accounts([each.name for each in config.deployments if each.budget is not None])
 
     # --- operators ------------------------------------------------------------------------------------------------

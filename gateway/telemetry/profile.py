@@ -2,63 +2,107 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.capacity.sizing import CallProfile
 
-TOTALS = frozenset(
-    {"gateway_responses_total", "gateway_call_duration_seconds_sum", "gateway_call_duration_seconds_count"}
-)
 LEAST_RESPONSES = 20
 """With fewer of them an average says nothing."""
 
 
-def measured_profile(text: str, deployment: str | None) -> CallProfile:
-    """What calls took since the process began.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What calls were like since the processes began."""
 
-    Lengths of calls and counts of responses are of all deployments together; tokens are of the one.
+    profile: CallProfile
+    deployment: str
+    responses: float
+    share_of_calls: float
+    """of all calls that this deployment had, by sessions that became ready; 1 where it is the only one"""
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Of several texts: one for each replica."""
+
+    tokens: defaultdict[str, defaultdict[str, float]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    )
+    by_deployment: defaultdict[str, defaultdict[str, float]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    )
+    """by the metric's name"""
+    calls: float = 0.0
+    call_seconds: float = 0.0
+
+    def add(self, text: str) -> None:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels, value = sample.labels, sample.value
+                match sample.name:
+                    case "gateway_tokens_total":
+                        self.tokens[labels["deployment"]][labels["kind"]] += value
+                    case "gateway_usage_counted_total" | "gateway_usage_missing_total":
+                        self.by_deployment[sample.name][labels["deployment"]] += value
+                    case "gateway_voice_live_dials_total" if labels["result"] == "ready":
+                        self.by_deployment[sample.name][labels["deployment"]] += value
+                    case "gateway_call_duration_seconds_sum":
+                        self.call_seconds += value
+                    case "gateway_call_duration_seconds_count":
+                        self.calls += value
+                    case _:
+                        pass  # of other questions
+
+
+def measured_profile(texts: Iterable[str], deployment: str | None) -> Measured:
+    """What calls of a deployment took since the processes began.
+
+    Metrics of calls have no deployment. Where there are several, the minutes of all calls are shared out by the
+    sessions that became ready on each; a call that changed its deployment counts on both.
 
     Args:
-        text: in Prometheus' text format.
-        deployment: whose tokens; None where there is one that has any.
+        texts: in Prometheus' text format, one of each replica.
+        deployment: whose; None where there is one that has any tokens.
 
     Raises:
         ValueError: not metrics of a gateway, or too few calls in them; the text says which.
     """
-    tokens: dict[str, dict[str, float]] = {}
-    totals: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == "gateway_tokens_total":
-                kinds = tokens.setdefault(sample.labels["deployment"], {})
-                kinds[sample.labels["kind"]] = kinds.get(sample.labels["kind"], 0.0) + sample.value
-            elif sample.name in TOTALS:
-                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-    if not tokens:
+    sums = _Sums()
+    for text in texts:
+        sums.add(text)
+    if not sums.tokens:
         raise ValueError("holds no metrics of a gateway")
-    kinds = _of(tokens, deployment)
-    responses = totals.get("gateway_responses_total", 0.0)
-    calls = totals.get("gateway_call_duration_seconds_count", 0.0)
-    seconds = totals.get("gateway_call_duration_seconds_sum", 0.0)
-    prompt = kinds.get("input_text", 0.0)
-    if responses < LEAST_RESPONSES or not calls or not seconds or not prompt:
+    name = _deployment(sums.tokens, deployment)
+    kinds = sums.tokens[name]
+    counted = sums.by_deployment["gateway_usage_counted_total"][name]
+    ready = sums.by_deployment["gateway_voice_live_dials_total"]
+    share = ready[name] / sum(ready.values()) if ready[name] else 0.0
+    minutes = share * sums.call_seconds / 60.0
+    prompt = kinds["input_text"]
+    if counted < LEAST_RESPONSES or not sums.calls or not minutes or not prompt:
         raise ValueError(
-            f"holds {responses:.0f} responses of {calls:.0f} ended calls; {LEAST_RESPONSES} and one are needed"
+            f"holds {counted:.0f} responses of {name} and {sums.calls:.0f} ended calls; {LEAST_RESPONSES} and one are "
+            "needed"
         )
-    return CallProfile(
-        turns_per_minute=responses / (seconds / 60.0),
-        prompt_tokens=prompt / responses,
-        answer_tokens=(kinds.get("output_text", 0.0) + kinds.get("output_reasoning", 0.0)) / responses,
-        cached=min(1.0, kinds.get("cached_text", 0.0) / prompt),
-        written=min(1.0, kinds.get("cache_write", 0.0) / prompt),
-        minutes=seconds / 60.0 / calls,
+    profile = CallProfile(
+        turns_per_minute=(counted + sums.by_deployment["gateway_usage_missing_total"][name]) / minutes,
+        prompt_tokens=prompt / counted,
+        answer_tokens=(kinds["output_text"] + kinds["output_reasoning"]) / counted,
+        cached=min(1.0, kinds["cached_text"] / prompt),
+        written=min(1.0 - min(1.0, kinds["cached_text"] / prompt), kinds["cache_write"] / prompt),
+        minutes=sums.call_seconds / 60.0 / sums.calls,
     )
+    return Measured(profile, name, counted, share)
 
 
-def _of(tokens: dict[str, dict[str, float]], deployment: str | None) -> dict[str, float]:
+def _deployment(tokens: Mapping[str, Mapping[str, float]], wanted: str | None) -> str:
     busy = [name for name, kinds in tokens.items() if any(kinds.values())]
-    if deployment is None and len(busy) == 1:
-        return tokens[busy[0]]
-    if deployment not in tokens:
+    if wanted is None and len(busy) == 1:
+        return busy[0]
+    if wanted is None or wanted not in tokens:
         raise ValueError(f"say whose tokens: --deployment NAME; there are {', '.join(busy) or 'none yet'}")
-    return tokens[deployment]
+    return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.session.events import Usage
+from gateway.telemetry.costs import CostMeter
 from gateway.telemetry.labels import TokenKind
 from gateway.telemetry.metrics import GatewayMetrics
 
@@ -12,6 +13,7 @@ class TokenMeter:
 
     def __init__(self, metrics: GatewayMetrics) -> None:
         self._metrics = metrics
+        self.costs = CostMeter(metrics)
 
     def add(self, deployment: str, usage: Usage | None) -> None:
         """A response of `deployment` ended.
@@ -23,6 +25,8 @@ class TokenMeter:
         if usage is None:
             self._metrics.usage_missing.inc(deployment)
             return
+        self._metrics.usage_counted.inc(deployment)
+        self.costs.add(deployment, usage)
         for kind in TokenKind:
             tokens = getattr(usage, kind)
             if tokens:

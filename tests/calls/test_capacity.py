@@ -180,3 +180,12 @@ def test_a_reload_keeps_what_stays_the_same_and_the_seats_of_all(tmp_path: Path)
     bench.desk.tell()
     assert bench.observed.accounts["ptu"].forecast == 0
     assert len(bench.desk.admission) == 0
+
+
+def test_a_new_price_leaves_the_account_as_it_is(tmp_path: Path) -> None:
+    bench = Bench(config(tmp_path, PTU))
+    seat = bench.seat("a", "ptu")
+    seat.response_began(ResponseCreated("r"), bench.now)
+    before = bench.desk.admission.deployments["ptu"].ledger
+    bench.desk.configure(config(tmp_path, PTU | {"price": {"currency": "EUR", "unit_hour": 1.0}}))
+    assert bench.desk.admission.deployments["ptu"].ledger is before

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.capacity.ptu import Sizes, TokenWeights, normalised_tokens, ptu_table
+from gateway.capacity.ptu import TokenWeights, normalised_tokens
+from gateway.capacity.ptu_table import Kind, Sizes, ptu_table
 from gateway.profile import Profile
 from gateway.session.events import Usage
 
@@ -44,7 +45,7 @@ def test_the_published_example_comes_out(
 
     assert minute == tokens_per_minute
     assert round(minute / model.tpm_per_ptu, 2) == exact_units
-    assert model.sizes[0].units_for(minute / model.tpm_per_ptu) == units_bought
+    assert model.sizes[Kind.GLOBAL].units_for(minute / model.tpm_per_ptu) == units_bought
 
 
 def test_newer_models_weigh_cached_and_written_tokens_by_price() -> None:
@@ -115,4 +116,4 @@ def test_every_row_of_the_table_is_usable() -> None:
         assert model.tpm_per_ptu > 0
         assert model.output is None or model.output >= 1
         assert model.sizes
-        assert all(size.units_for(1) == size.minimum for size in model.sizes)
+        assert all(size.units_for(1) == size.minimum for size in model.sizes.values())

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
+from gateway.capacity.ptu import TokenWeights
 from gateway.simulator.phone import At, CallPlan, HangUp
 from gateway.simulator.voice_live.options import PtuForm, PtuPlan, TwinOptions
+from gateway.telemetry.profile import measured_profile
 
 Run = Callable[[Any], Any]
 
@@ -126,3 +130,32 @@ def test_a_deployment_that_others_fill_throttles_nobody_into_silence(
         assert result.metric("gateway_throttled_total", deployment="ptu") >= 2
     assert result.metric("gateway_clips_played_total", clip="filler") >= 1
     assert result.call.story_done
+
+
+def test_calls_are_measured_and_paid_for_by_deployment(
+    tmp_path: Path, started: Any, setup_type: Any, on_virtual_time: Run
+) -> None:
+    """What `gateway capacity --from-metrics` reads is what whole calls leave behind."""
+    capacity = {"ptu_units": 10, "ptu_model": "gpt-4.1", "target": 0.77}  # for six calls
+    units = {"name": "ptu", "capacity": capacity, "price": {"currency": "EUR", "unit_hour": 1.0}}
+    tokens = PAYG | {"price": {"currency": "EUR", "input": 2.0, "output": 8.0}}
+
+    async def main() -> None:
+        async with started(setup_type(deployments=(units, tokens)), tmp_path) as stack:
+            await many(stack, 7, setup_type().plan)
+            read = partial(metric, stack)
+            text = generate_latest(stack.gateway.registry).decode()
+            prompts = read("gateway_tokens_total", deployment="payg", kind="input_text")
+            answers = read("gateway_tokens_total", deployment="payg", kind="output_text")
+            paid = read("gateway_model_cost_total", deployment="payg", currency="EUR")
+            assert paid == pytest.approx((2 * prompts + 8 * answers) / 1e6)
+            assert paid > 0
+            assert read("gateway_ptu_cost_per_hour", deployment="ptu", currency="EUR") == 10
+
+            found = measured_profile([text], "ptu")
+            assert found.share_of_calls == pytest.approx(6 / 7)
+            minutes = read("gateway_call_duration_seconds_sum") / 60 * 6 / 7
+            normalised = read("gateway_normalised_tokens_total", deployment="ptu", source="reported")
+            assert found.profile.tokens_per_minute(TokenWeights(4)) == pytest.approx(normalised / minutes)
+
+    on_virtual_time(main())

@@ -35,6 +35,8 @@ def test_promtool_has_nothing_to_say(promtool: str) -> None:
     metrics.call_ended(Outcome(Reason.CALLER_HANGUP))
     metrics.reply_latency.observe(ReplyMoment.HEARD, ReplySource.MODEL, amount=0.8)
     metrics.throttled.inc("ptu")
+    metrics.model_cost.admit("payg", "EUR")
+    metrics.ptu_cost.labels("ptu", "EUR").set(75)
     metrics.new_folder().fold(CallCounts(uplink_ms=20, underruns=1))
     metrics.added_delay.fold(Direction.DOWNLINK, [0.0004])
 
