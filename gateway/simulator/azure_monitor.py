@@ -17,6 +17,8 @@ from gateway.simulator.ports import HOST
 
 METRIC = "AzureOpenAIProvisionedManagedUtilizationV2"
 MINUTE_S = 60.0
+PART_S = 10.0
+"""What a minute's maximum is the largest of; not documented."""
 _FILTER = re.compile(r"ModelDeploymentName eq '([^']+)'")
 _RESOURCE = re.compile(r"(/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/accounts/[^/]+)/")
 
@@ -26,6 +28,7 @@ class MonitorFaults:
     """What goes wrong; may be changed while it runs."""
 
     status: int = 200
+    retry_after_s: int | None = None
     empty: bool = False
     """no series at all: what a deployment without traffic shows"""
 
@@ -74,14 +77,17 @@ class MonitorTwin:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             return _error(401, "AuthenticationFailed")
         if self.faults.status != 200:  # noqa: PLR2004 - HTTP's OK
-            return _error(self.faults.status, "Fault")
+            refusal = _error(self.faults.status, "Fault")
+            if self.faults.retry_after_s is not None:
+                refusal.headers["Retry-After"] = str(self.faults.retry_after_s)
+            return refusal
         account = _RESOURCE.match(request.path)
         if account is None or account[1].lower() != self._resource_id.lower():
             return _error(404, "ResourceNotFound")
         query = request.query
         wanted = _FILTER.fullmatch(query.get("$filter", ""))
         asked = (query.get("api-version"), query.get("metricnames"), query.get("interval"), query.get("aggregation"))
-        if wanted is None or asked != ("2023-10-01", METRIC, "PT1M", "Average"):
+        if wanted is None or asked != ("2023-10-01", METRIC, "PT1M", "Average,Maximum"):
             return _error(400, "BadRequest")
         since, until = (datetime.fromisoformat(stamp).timestamp() for stamp in query["timespan"].split("/"))
         return web.json_response(self._metrics(wanted[1], since, until, query["timespan"]))
@@ -117,6 +123,8 @@ class MonitorTwin:
         utilisation = read(start, start + MINUTE_S) if known else None
         if utilisation is not None:
             point["average"] = min(100.0, 100.0 * utilisation)
+            parts = (read(at, at + PART_S) for at in (start + part * PART_S for part in range(6)))
+            point["maximum"] = 100.0 * max(part or 0.0 for part in parts)
         return point
 
 
