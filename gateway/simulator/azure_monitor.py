@@ -1,4 +1,4 @@
-"""Azure Monitor as its metrics API answers, for provisioned deployments of the twin.
+"""Azure Monitor as its metrics API answers, for provisioned deployments of the twin, and the identity that may ask it.
 
 Shape: Microsoft Learn, "Metrics - List", api-version 2023-10-01. How late the service is in practice is not documented:
 here a minute can be asked for when it has been over for `lag_s`.
@@ -19,6 +19,9 @@ METRIC = "AzureOpenAIProvisionedManagedUtilizationV2"
 MINUTE_S = 60.0
 PART_S = 10.0
 """What a minute's maximum is the largest of; not documented."""
+IDENTITY_PATH = "/msi/token"
+_IDENTITY_HEADER = "twin"
+_TOKEN_S = 24 * 3600
 _FILTER = re.compile(r"ModelDeploymentName eq '([^']+)'")
 _RESOURCE = re.compile(r"(/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/accounts/[^/]+)/")
 
@@ -52,6 +55,8 @@ class MonitorTwin:
     ) -> None:
         self.faults = MonitorFaults()
         self.requests: list[web.BaseRequest] = []
+        self.tokens_for: list[str] = []
+        """what tokens were asked for"""
         self.url = ""
         self._resource_id = resource_id
         self._deployments = deployments
@@ -59,9 +64,15 @@ class MonitorTwin:
         self._lag_s = lag_s
         self._runner: web.AppRunner | None = None
 
+    @property
+    def identity_environment(self) -> dict[str, str]:
+        """Environment of a process whose managed identity this is, as App Service sets it."""
+        return {"IDENTITY_ENDPOINT": self.url + IDENTITY_PATH, "IDENTITY_HEADER": _IDENTITY_HEADER}
+
     async def start(self) -> None:
         """Listen on a free port of the loopback address."""
         app = web.Application()
+        app.router.add_get(IDENTITY_PATH, self._token)
         app.router.add_get("/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -71,6 +82,16 @@ class MonitorTwin:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _token(self, request: web.Request) -> web.Response:
+        """Shape: Microsoft Learn, "How to use managed identities for App Service", REST endpoint reference."""
+        if request.headers.get("X-IDENTITY-HEADER") != _IDENTITY_HEADER:
+            return _error(400, "BadRequest")
+        resource = request.query.get("resource", "")
+        self.tokens_for.append(resource)
+        expires_on = str(int(self._wall_clock()) + _TOKEN_S)
+        token = {"access_token": f"for {resource}", "expires_on": expires_on, "token_type": "Bearer"}
+        return web.json_response(token | {"resource": resource})
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.requests.append(request)

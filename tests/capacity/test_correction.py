@@ -244,6 +244,12 @@ def test_it_never_leaves_its_bounds(
     assert len(subject._kept) <= 41
 
 
+@given(others=st.floats(0, 0.5), minutes=st.integers(4, 20), mad=AVERAGES)
+def test_one_reading_alone_moves_it_by_half_a_band_at_most(others: float, minutes: int, mad: float) -> None:
+    before = [0.3 + others] * minutes
+    assert abs(after(0.3, [*before, mad]) - after(0.3, before)) <= BAND / 2 + 1e-9
+
+
 @given(averages=st.lists(AVERAGES, max_size=20), last=AVERAGES)
 def test_one_reading_never_moves_it_further_than_a_step(averages: list[float], last: float) -> None:
     assert abs(after(0.5, [*averages, last]) - after(0.5, averages)) <= STEP + 1e-9
