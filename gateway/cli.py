@@ -71,6 +71,18 @@ COMMANDS = (
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(
+        "rehearse",
+        "gateway.simulator.rehearsal.command",
+        "callers against a provisioned deployment of the twin: estimate and truth",
+        "Runs the gateway against the offline twin in real time while callers come, as many as you say, and writes "
+        "down once a second what the gateway believes of the deployment and what is true. Leaves a report and a "
+        "picture.",
+        """\
+  gateway rehearse --calls 10 --units 15 --minutes 3       a first impression
+  gateway rehearse --calls 60 --units 15                   far too many callers
+  gateway rehearse --calls 20 --units 30 --others 30 --others-from 180    another client comes""",
+    ),
+    Command(
         "capacity",
         "gateway.size",
         "how many provisioned units so many calls need, and back",

@@ -96,6 +96,10 @@ class VoiceLiveTwin:
             raise KeyError(model)
         return bucket
 
+    def bucket(self, model: str) -> PtuBucket | None:
+        """Of a provisioned deployment that has been asked for something."""
+        return self._buckets.get(model)
+
     async def start(self) -> None:
         """Listen.
 
