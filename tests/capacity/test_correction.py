@@ -240,7 +240,7 @@ def test_it_never_leaves_its_bounds(
     subject = Correction(CAPACITY, counted.consumed, 0.0)
     subject.told([reading(*each) for each in given_readings], now)
     counted.utilisation = own_now
-    assert LEAST_OF_OWN * own_now * CAPACITY <= subject.others(now) <= CAPACITY
+    assert LEAST_OF_OWN * counted.consumed(now - 60, now) <= subject.others(now) <= CAPACITY
     assert len(subject._kept) <= 41
 
 
