@@ -63,14 +63,15 @@ class AcsError(GatewayError):
 class MonitorFailed(GatewayError):  # noqa: N818
     """Azure Monitor gave no usable answer.
 
-    `kind` is timeout, connection, forbidden, not_found, rate_limited, status, answer or no_identity; `hint` says what
-    to do, where there is something to do.
+    `kind` is one of telemetry.labels.MONITOR_RESULTS; `hint` says what to do, where there is something to do;
+    `retry_after_s` is what the service asked for.
     """
 
-    def __init__(self, kind: str, hint: str = "") -> None:
+    def __init__(self, kind: str, hint: str = "", retry_after_s: float = 0.0) -> None:
         super().__init__(f"{kind}: {hint}" if hint else kind)
         self.kind = kind
         self.hint = hint
+        self.retry_after_s = retry_after_s
 
 
 class HookFailed(GatewayError):  # noqa: N818

@@ -71,6 +71,9 @@ class CapacityObserver(Protocol):
     def dials_left(self, resource: str, dials: int) -> None:
         """New sessions that are possible now; once a second."""
 
+    def bug(self) -> None:
+        """An error of ours that should be impossible."""
+
 
 class OfferObserver(Protocol):
     """Everything that is measured about calls before, and outside of, their conversation."""

@@ -87,12 +87,14 @@ class Monitored:
 
     utilisation: float
     """of the newest minute that is known; 1.0 is all"""
+    peak: float
+    """the most in that minute"""
     until_s: float
     """end of that minute"""
     others: float
     """normalised tokens a minute of other clients"""
     ratio: float | None
-    """our own estimate against the monitor; None: the monitor says nothing was used"""
+    """our own estimate against the monitor; None: next to nothing was used, or all of it"""
 
 
 class Minute:
@@ -144,9 +146,7 @@ class Ledger:
         self.budget = budget
         self.profile = profile
         self.target = target
-        self._correction = Correction(budget.tokens_per_minute, self.consumed)
-        self._others = 0.0
-        self._ratio: float | None = None
+        self._correction = Correction(budget.tokens_per_minute, self.consumed, since_s=now)
         weights = budget.weights
         self._demand = Demand(expected, cached_weight=weights.cached_input, output_weight=weights.output, now=now)
         self._minute = Minute()
@@ -242,7 +242,7 @@ class Ledger:
             consumed=self.consumed(now - MINUTE_S, now + SLOT_S),
             reserved=sum(reserved for call in live for reserved, _ in call.open.values()),
             forecast=forecast,
-            others=self._others if self._correction.newest(now) is not None else 0.0,
+            others=self._correction.others(now),
             level=max(0.0, self._level) / capacity,
             per_call=max(self._demand.per_call_minute, mean),
             target=self.target,
@@ -251,14 +251,14 @@ class Ledger:
     def told(self, readings: Iterable[Reading], now: float) -> None:
         """Minutes of Azure Monitor."""
         self._correction.told(readings, now)
-        self._others, self._ratio = self._correction.others(now), self._correction.ratio(now)
 
     def monitored(self, now: float) -> Monitored | None:
         """What Azure Monitor says; None: nothing is known."""
         newest = self._correction.newest(now)
         if newest is None:
             return None
-        return Monitored(newest.utilisation, newest.start_s + MINUTE_S, self._others, self._ratio)
+        others, ratio = self._correction.others(now), self._correction.ratio(now)
+        return Monitored(newest.utilisation, newest.peak, newest.end_s, others, ratio)
 
     def consumed(self, start_s: float, end_s: float) -> float:
         """Normalised tokens of responses that ended in [start_s, end_s), to a slot; of the last KEPT_S."""

@@ -19,7 +19,7 @@ from gateway.config.secrets import read_base64_key, read_key
 from gateway.errors import ModelUnavailable
 
 VOICE_LIVE_SCOPE = "https://ai.azure.com/.default"
-RESOURCE_MANAGER_SCOPE = "https://management.azure.com/.default"
+PUBLIC_RESOURCE_MANAGER = "https://management.azure.com"
 
 
 class HeaderSource(Protocol):
@@ -78,8 +78,10 @@ class Credentials:
     def for_voice_live(self, key_file: Path | None) -> HeaderSource:
         return KeyHeader(key_file) if key_file is not None else EntraHeader(self._identity())
 
-    def for_resource_manager(self) -> HeaderSource:
-        return EntraHeader(self._identity(), RESOURCE_MANAGER_SCOPE)
+    def for_resource_manager(self, endpoint: str) -> HeaderSource:
+        """`endpoint`: of the cloud, which is what its tokens are for; for a twin's they are the public cloud's."""
+        cloud = endpoint if endpoint.startswith("https://") else PUBLIC_RESOURCE_MANAGER
+        return EntraHeader(self._identity(), f"{cloud}/.default")
 
     def for_call_automation(self, key_file: Path | None) -> AzureKeyCredential | AsyncTokenCredential:
         return AzureKeyCredential(read_base64_key(key_file)) if key_file is not None else self._identity()

@@ -38,13 +38,15 @@ class MonitorConfig(Section):
     resource_id: Annotated[
         str,
         StringConstraints(
-            pattern=r"^/subscriptions/[^/?#]+/resourceGroups/[^/?#]+/providers/Microsoft\.CognitiveServices/accounts/[^/?#]+$"
+            pattern=r"(?i)^/subscriptions/[0-9a-f-]{1,36}/resourceGroups/[\w().-]{0,89}[\w()-]"
+            r"/providers/Microsoft\.CognitiveServices/accounts/[a-z0-9][a-z0-9_.-]{1,63}$"
         ),
     ]
     """Azure Resource Manager id of the account that holds the model: with `foundry_resource_override` not that of the
     Voice Live resource."""
     endpoint: Origin = "https://management.azure.com"
-    """Azure Resource Manager; national clouds have others."""
+    """Azure Resource Manager of your cloud, such as https://management.usgovcloudapi.net or
+    https://management.chinacloudapi.cn: the gateway's token is for this address."""
 
 
 class QueueConfig(Section):

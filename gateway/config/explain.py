@@ -33,6 +33,8 @@ _SPELLING = {
     "custom_speech": f"{_LANGUAGE}, then the id of a model",
     "numbers": 'write "+" and 7 to 15 digits in quotes, such as "+15555550100"',
     "name": "letters, digits, dot, dash and underscore, at most 64",
+    "resource_id": "the account itself: /subscriptions/<id>/resourceGroups/<group>/providers/"
+    "Microsoft.CognitiveServices/accounts/<account>",
     "topic": "the resource's id in Azure Resource Manager: /subscriptions/...",
 }
 

@@ -391,6 +391,10 @@ class GatewayMetrics:
                 "Azure Monitor's own utilisation, of its newest minute; NaN: not known.",
             ): lambda monitored, _now: monitored.utilisation,
             gauge(
+                "gateway_ptu_monitor_peak_ratio",
+                "The most in that minute, by Azure Monitor; from 1 on requests were refused. NaN: not known.",
+            ): lambda monitored, _now: monitored.peak,
+            gauge(
                 "gateway_ptu_monitor_age_seconds", "Since the end of that minute; NaN: not known."
             ): lambda monitored, now: now - monitored.until_s,
             gauge(

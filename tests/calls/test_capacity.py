@@ -67,6 +67,9 @@ class Observed:
     def dials_left(self, resource: str, dials: int) -> None:
         self.dials[resource] = dials
 
+    def bug(self) -> None:
+        raise AssertionError("a bug")
+
 
 class Bench:
     def __init__(self, first: GatewayConfig, vitals: Vitals | None = None) -> None:

@@ -73,10 +73,10 @@ def test_a_full_bucket_takes_nobody() -> None:
 def test_others_take_head_room() -> None:
     door = admission()
     (_, book), *_ = door.ledgers()
-    book.told([Reading(0.0, 0.8)], 60.0)
-    door.take_seat("first", "ptu", 60.0)
-    assert door.refusal("ptu", 60.0) is Refusal.PTU
-    assert door.refusal("ptu", 60.0 + 1200.0) is None, "what nobody has confirmed for a quarter of an hour is forgotten"
+    book.told([Reading(minute, 60.0 * minute, 0.8) for minute in range(3)], 180.0)
+    door.take_seat("first", "ptu", 180.0)
+    assert door.refusal("ptu", 180.0) is Refusal.PTU
+    assert door.refusal("ptu", 180.0 + 900.0) is None, "what nobody has confirmed for a quarter of an hour is forgotten"
 
 
 def test_dials_are_shared_by_the_deployments_of_a_resource() -> None:

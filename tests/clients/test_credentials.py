@@ -112,6 +112,24 @@ async def test_files_win_over_the_workloads_identity_which_is_made_once(
     assert credentials.for_call_automation(None) is credentials.for_call_automation(None)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "scope"),
+    [
+        ("https://management.azure.com", "https://management.azure.com/.default"),
+        ("https://management.usgovcloudapi.net", "https://management.usgovcloudapi.net/.default"),
+        ("http://127.0.0.1:8093", "https://management.azure.com/.default"),
+    ],
+)
+async def test_a_token_is_for_the_resource_manager_of_the_cloud(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch, endpoint: str, scope: str
+) -> None:
+    source = Source("a token")
+    monkeypatch.setattr(credentials, "_entra", identity(source))
+
+    assert await credentials.for_resource_manager(endpoint).headers() == {"Authorization": "Bearer a token"}
+    assert source.scopes == [scope]
+
+
 async def test_a_key_of_call_automation_must_be_base64(tmp_path: Path, credentials: Credentials) -> None:
     file = tmp_path / "acs.key"
     file.write_text("not*base64")
