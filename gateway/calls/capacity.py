@@ -17,6 +17,7 @@ from gateway.capacity.backoff import Backoff
 from gateway.capacity.correction import Reading
 from gateway.capacity.dials import Dials
 from gateway.capacity.ledger import Charge, Ledger
+from gateway.capacity.shares import share
 from gateway.clients.azure_monitor import MonitorTarget
 from gateway.config import Deployment as DeploymentConfig
 from gateway.config import GatewayConfig, PtuCapacity
@@ -102,20 +103,20 @@ class CapacityDesk:
 
     def configure(self, config: GatewayConfig) -> None:
         """New calls are let in by this from now on."""
-        now = self._clock()
+        now, replicas = self._clock(), config.admission.replicas
         for resource in config.resources:
             known = self._dials.get(resource.name)
             if known is None:
-                self._dials[resource.name] = Dials(resource.dials_per_minute)
+                self._dials[resource.name] = Dials(share(resource.dials_per_minute, replicas))
             else:
-                known.per_minute = resource.dials_per_minute
+                known.per_minute = share(resource.dials_per_minute, replicas)
         deployments = {}
         for wanted in config.deployments:
             before = self.admission.deployments.get(wanted.name)
             same = before is not None and self._built_from.get(wanted.name) == _unpriced(wanted)
             deployments[wanted.name] = Deployment(
                 dials=self._dials[wanted.resource],
-                ledger=before.ledger if before is not None and same else _ledger(wanted, now),
+                ledger=before.ledger if before is not None and same else _ledger(wanted, replicas, now),
                 backoff=before.backoff if before is not None else Backoff(),
             )
         self._targets = _monitor_targets(config)
@@ -218,8 +219,8 @@ def _unpriced(deployment: DeploymentConfig) -> DeploymentConfig:
     return deployment.model_copy(update={"price": None})
 
 
-def _ledger(deployment: DeploymentConfig, now: float) -> Ledger | None:
+def _ledger(deployment: DeploymentConfig, replicas: int, now: float) -> Ledger | None:
     capacity, budget = deployment.capacity, deployment.budget
     if budget is None or not isinstance(capacity, PtuCapacity):
         return None
-    return Ledger(budget, deployment.profile, capacity.expected.demand, capacity.target, now)
+    return Ledger(budget, deployment.profile, capacity.expected.demand, capacity.target, now, replicas=replicas)

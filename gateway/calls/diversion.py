@@ -13,6 +13,7 @@ from gateway.calls.live import CallNames
 from gateway.calls.overflow import OverflowCall, OverflowParts
 from gateway.calls.reception import Offer, OfferParts, Reception
 from gateway.calls.waiting import WaitingCall, WaitingParts
+from gateway.capacity.callers import CallerRefusal
 from gateway.capacity.waiting import WaitingLine
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
 from gateway.config import Line
@@ -161,10 +162,14 @@ class Diversion:
 
     async def _serve(self, offer: Offer) -> Conversation | None:
         """A place for somebody who has waited, and the conversation on it."""
+        callers = self._parts.callers
+        if callers.refusal(offer.line, offer.caller, counted=False) is CallerRefusal.LINE_CALLS:
+            return None
         try:
             seated = await self._parts.models.dial(offer.agent, offer.call_id, waits=True)
         except (NoCapacity, ModelUnavailable):
             return None
+        callers.began(offer.call_id, offer.line, offer.caller)
         return self._reception.begin(offer, seated)
 
 

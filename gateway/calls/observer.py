@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.audio.pcm import Direction
 from gateway.capacity.admission import Refusal
+from gateway.capacity.callers import CallerRefusal
 from gateway.capacity.ledger import Account, Charge, Monitored
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment
@@ -53,8 +54,8 @@ class CallObserver(Protocol):
 class CapacityObserver(Protocol):
     """Everything that is measured about capacity."""
 
-    def admission_refused(self, refusal: Refusal) -> None:
-        """The process, or a deployment, did not take a call."""
+    def admission_refused(self, refusal: Refusal | CallerRefusal) -> None:
+        """The process, a deployment or a line did not take a call."""
 
     def throttled(self, deployment: str) -> None:
         """A deployment had no capacity for a response or a session."""

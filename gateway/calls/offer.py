@@ -17,6 +17,7 @@ from gateway.calls.models import Seated
 from gateway.calls.reception import Offer, OfferParts, Reception
 from gateway.calls.routing import route
 from gateway.calls.variables import agent_for_call
+from gateway.capacity.callers import CallerRefusal
 from gateway.clients.call_automation import CallAutomation
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable, NoCapacity
 from gateway.outcome import Outcome, Reason
@@ -56,12 +57,20 @@ class Offers:
             async with asyncio.timeout(self._deadlines.offer_total_s):
                 outcome = await self._deal_with(call)
         except BaseException as error:
+            self._forget(call)
             self._parts.claims.release(claim)
             if isinstance(error, TimeoutError):
                 raise Undecided("the offer took too long") from error
             raise
+        self._forget(call)
         self._parts.claims.settle(claim)
         return outcome
+
+    def _forget(self, call: IncomingCall) -> None:
+        """A call that never came about counts against nobody's limits."""
+        call_id = self._parts.tickets.call_id(call.context)
+        if self._parts.supervisor.get(call_id) is None:
+            self._parts.callers.ended(call_id, talked=False)
 
     async def _deal_with(self, call: IncomingCall) -> Outcome | None:
         parts = self._parts
@@ -78,10 +87,23 @@ class Offers:
         if line is None or found.refusal is Reason.REJECTED_CALLER:
             return await self._diversion.reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
         agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)
-        offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context))
+        number = call.caller.phone_number
+        caller = None if number is None else parts.name_of(number)
+        offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context), caller)
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         if found.refusal is not None:
             return await self._diversion.divert(offer, Outcome(found.refusal))
+        return await self._within_limits(offer)
+
+    async def _within_limits(self, offer: Offer) -> Outcome | None:
+        """Take the call, if its line and its caller may have one more."""
+        callers = self._parts.callers
+        refusal = callers.refusal(offer.line, offer.caller)
+        if refusal is CallerRefusal.LINE_CALLS:
+            return await self._diversion.divert(offer, Outcome(Reason.CAPACITY), may_wait=True)
+        if refusal is not None:
+            return await self._diversion.reject(offer.acs, offer.call, Outcome(Reason.REJECTED_CALLER))
+        callers.began(offer.call_id, offer.line, offer.caller)
         return await self._take(offer)
 
     async def _take(self, offer: Offer) -> Outcome | None:

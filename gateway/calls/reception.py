@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.audio.pcm import Int16Array
 from gateway.calls.briefing import call_settings
+from gateway.calls.caller_limits import CallerDesk
 from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.conversation import CallParts, Conversation, MediaDeadlines
 from gateway.calls.errands import ErrandParts
@@ -28,6 +29,10 @@ from gateway.store.memory import MemoryClaims
 from gateway.wire.event_grid import IncomingCall
 from gateway.wire.ticket import Purpose, Subject, TicketKeys
 
+MINUTE_S = 60.0
+SHORTEST_MINUTES = 0.5
+"""Of a call that is taken: less is no conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class OfferParts:
@@ -41,6 +46,7 @@ class OfferParts:
     claims: MemoryClaims
     closed: ClosedLines
     queues: Queues
+    callers: CallerDesk
     supervisor: CallSupervisor
     ticker: Ticker
     observer: OfferObserver
@@ -65,6 +71,8 @@ class Offer:
     """name of the phone network's resource that told us"""
     acs: CallAutomation
     call_id: str
+    caller: str | None
+    """a name for the caller that tells nothing; None: the number is withheld"""
 
 
 class Reception:
@@ -106,7 +114,7 @@ class Reception:
         observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
         for path in ready.differences:
             observer.note(Note("session.difference", {"path": path}), now)
-        settings = call_settings(config, offer.agent, deployment, ready.confirmed, parts.phrases)
+        settings = call_settings(config, self._bounded(offer), deployment, ready.confirmed, parts.phrases)
         conversation = Conversation(
             CallParts(
                 call_id=offer.call_id,
@@ -134,6 +142,14 @@ class Reception:
         parts.supervisor.start(conversation)
         seated.seat.went_live()
         return conversation
+
+    def _bounded(self, offer: Offer) -> CallAgent:
+        """The call lasts no longer than its caller may still talk today."""
+        left_s = self._parts.callers.seconds_left(offer.line, offer.caller)
+        if left_s is None or left_s / MINUTE_S >= offer.line.max_minutes:
+            return offer.agent
+        line = offer.line.model_copy(update={"max_minutes": max(left_s / MINUTE_S, SHORTEST_MINUTES)})
+        return replace(offer.agent, line=line)
 
     # --- addresses ------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,12 @@ log = structlog.get_logger()
 class CallSupervisor:
     """Owns the task of every call."""
 
-    def __init__(self, on_broken: Callable[[], None]) -> None:
+    def __init__(self, on_broken: Callable[[], None], on_ended: Callable[[str], None] = lambda _call_id: None) -> None:
+        """`on_broken`: an error of ours ended a call; `on_ended`: nothing of the call of this id is left."""
         self._calls: dict[str, LiveCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_broken = on_broken
+        self._on_ended = on_ended
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -65,3 +67,4 @@ class CallSupervisor:
         finally:
             if self._calls.get(call.call_id) is call:
                 del self._calls[call.call_id]
+                self._on_ended(call.call_id)

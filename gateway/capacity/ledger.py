@@ -59,6 +59,8 @@ class Account:
     """what one more call is expected to take"""
     target: float
     """share of the capacity that calls are admitted to; the rest is for those in progress"""
+    replicas: int = 1
+    """processes that share it: each admits calls to its part"""
 
     @property
     def utilisation(self) -> float:
@@ -72,8 +74,8 @@ class Account:
         The calls that are live decide, by their forecast. The minute behind has a say where it was far above that:
         whichever of two noisy numbers is the larger would keep a tenth of the units empty.
         """
-        surprise = self.consumed - SURPRISE * self.capacity
-        return self.target * self.capacity - max(self.forecast, surprise) - self.others
+        surprise = self.consumed - SURPRISE * self.capacity / self.replicas
+        return (self.target * self.capacity - self.others) / self.replicas - max(self.forecast, surprise)
 
     @property
     def headroom_calls(self) -> int:
@@ -142,11 +144,22 @@ class Ledger:
     that are over, count from the next moment on.
     """
 
-    def __init__(self, budget: PtuBudget, profile: Profile, expected: Expected, target: float, now: float) -> None:
+    def __init__(  # noqa: PLR0913 - what a deployment is
+        self,
+        budget: PtuBudget,
+        profile: Profile,
+        expected: Expected,
+        target: float,
+        now: float,
+        *,
+        replicas: int = 1,
+    ) -> None:
+        """`replicas`: processes that share the units, each taking as much as this one, for all that is known."""
+        self._replicas = replicas
         self.budget = budget
         self.profile = profile
         self.target = target
-        self._correction = Correction(budget.tokens_per_minute, self.consumed, since_s=now)
+        self._correction = Correction(budget.tokens_per_minute, self._consumed_by_all, since_s=now)
         weights = budget.weights
         self._demand = Demand(expected, cached_weight=weights.cached_input, output_weight=weights.output, now=now)
         self._minute = Minute()
@@ -243,9 +256,10 @@ class Ledger:
             reserved=sum(reserved for call in live for reserved, _ in call.open.values()),
             forecast=forecast,
             others=self._correction.others(now),
-            level=max(0.0, self._level) / capacity,
+            level=self._replicas * max(0.0, self._level) / capacity,
             per_call=max(self._demand.per_call_minute, mean),
             target=self.target,
+            replicas=self._replicas,
         )
 
     def told(self, readings: Iterable[Reading], now: float) -> None:
@@ -263,6 +277,9 @@ class Ledger:
     def consumed(self, start_s: float, end_s: float) -> float:
         """Normalised tokens of responses that ended in [start_s, end_s), to a slot; of the last KEPT_S."""
         return self._minute.between(start_s, end_s)
+
+    def _consumed_by_all(self, start_s: float, end_s: float) -> float:
+        return self._replicas * self.consumed(start_s, end_s)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

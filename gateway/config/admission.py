@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -20,6 +20,9 @@ class AdmissionConfig(Section):
     """Calls at once, ringing and waiting ones included: 80 % of what one core was measured to carry."""
     memory: Share = 0.85
     """Share of the container's memory (of the machine's, where there is no container) above which nobody is let in."""
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many processes share the limits of lines, callers, resources and provisioned units: each takes its share,
+    because they do not know of each other. Not of `calls`, which is each process's own."""
     loop_lag_ms: Annotated[int, Field(ge=1, le=60_000)] = 80
     """How late the event loop may be, in milliseconds (95th percentile of the last 5 s); above it every voice would
     stutter."""
@@ -47,6 +50,21 @@ class MonitorConfig(Section):
     endpoint: Origin = "https://management.azure.com"
     """Azure Resource Manager of your cloud, such as https://management.usgovcloudapi.net or
     https://management.chinacloudapi.cn: the gateway's token is for this address."""
+
+
+class LimitsConfig(Section):
+    """How much a line takes, and one caller of it; all off unless set."""
+
+    calls: Annotated[int, Field(ge=1)] | None = None
+    """At once. One more goes to the queue, to `overflow`, or hears a busy line."""
+    calls_per_caller: Annotated[int, Field(ge=1)] | None = None
+    """At once, of one number. One more hears a busy line."""
+    calls_per_caller_an_hour: Annotated[int, Field(ge=1)] | None = None
+    """Begun within any hour, of one number."""
+    minutes_per_caller_a_day: Annotated[float, Field(gt=0)] | None = None
+    """Of one number; a call ends with them. The day is that of the line's time zone (`hours.timezone`), else UTC."""
+    anonymous: Literal["allow", "refuse"] = "allow"
+    """Callers who withhold their number; no limit of a caller holds for them."""
 
 
 class QueueConfig(Section):

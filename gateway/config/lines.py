@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from gateway.config.admission import QueueConfig
+from gateway.config.admission import LimitsConfig, QueueConfig
 from gateway.config.fields import Name, PhoneNumber, Section, tag_of
 from gateway.config.handover import Destination, HandoverReport, ToolName
 from gateway.config.keypad import Digits, Key, KeyShortcut
@@ -133,6 +133,8 @@ class Line(Section):
     overflow: ToolName | None = None
     """Destination of callers whom no agent can answer: outside of the hours, a line closed by an operator, no model.
     None: they hear a busy line."""
+    limits: LimitsConfig = LimitsConfig()
+    """How much the line takes, and one caller of it."""
     queue: QueueConfig | None = None
     """Callers wait when nobody has capacity; none: they go to `overflow`, or hear a busy line. Keys of the line that
     hand over to a person, or hang up, work while they wait."""

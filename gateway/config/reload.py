@@ -11,8 +11,9 @@ FOR_NEW_CALLS = frozenset(
     {"resources", "deployments", "ptu_table_file", "agents", "lines", "admission", "call", "deadlines"}
 )
 """Sections that every call reads once, when it begins. All others are built into the running process."""
-BUILT_IN = {"call": frozenset({"clip_language"})}
-"""Fields of those sections that are not so: the network's player fetches a sentence without saying which call for."""
+BUILT_IN = {"call": frozenset({"clip_language"}), "admission": frozenset({"replicas"})}
+"""Fields of those sections that are not so: the network's player fetches a sentence without saying which call for, and
+limits that are counted already have been shared out."""
 
 
 def restart_problems(running: GatewayConfig, wanted: GatewayConfig) -> list[Problem]:

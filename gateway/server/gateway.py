@@ -18,6 +18,7 @@ from gateway.audio.pcm import Int16Array
 from gateway.audio.wav import write_wav
 from gateway.bounds import HANDSHAKES_PER_MINUTE, TRANSFERS_PER_MINUTE
 from gateway.calls.briefing import model_target
+from gateway.calls.caller_limits import CallerDesk
 from gateway.calls.capacity import CapacityDesk
 from gateway.calls.closed_lines import ClosedLines
 from gateway.calls.line_settings import line_settings
@@ -93,7 +94,8 @@ class Gateway:
         self._keys_ready: tuple[asyncio.Event, ...] = ()
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
-        self.supervisor = CallSupervisor(self.telemetry.bug)
+        self.callers = CallerDesk(config.admission.replicas, self.telemetry, clock, wall_clock)
+        self.supervisor = CallSupervisor(self.telemetry.bug, self.callers.ended)
         self.capacity = CapacityDesk(
             config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
         )
@@ -176,6 +178,7 @@ class Gateway:
                     claims=claims,
                     closed=self._closed,
                     queues=queues,
+                    callers=self.callers,
                     supervisor=self.supervisor,
                     ticker=ticker,
                     observer=self.telemetry,

@@ -18,6 +18,7 @@ from gateway import __version__
 from gateway.audio.pcm import Direction
 from gateway.audio.tones import Tone
 from gateway.capacity.admission import Refusal
+from gateway.capacity.callers import CallerRefusal
 from gateway.capacity.ledger import Account, Monitored
 from gateway.outcome import Outcome, Reason, Result
 from gateway.session.events import Side
@@ -424,8 +425,8 @@ class GatewayMetrics:
         )
         self.admission_refusals = self._closed(
             "gateway_admission_refusals",
-            "Times the process, or a deployment, did not take a call; the next deployment may have.",
-            {"reason": list(Refusal)},
+            "Times the process, a deployment or a line did not take a call; the next deployment may have.",
+            {"reason": [*Refusal, *CallerRefusal]},
         )
         self.dials_left = ClosedGauge(
             Gauge(

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.capacity.admission import Refusal, Vitals
+from gateway.capacity.callers import CallerRefusal
 from gateway.capacity.ledger import Account, Monitored
 from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
@@ -135,7 +136,7 @@ class Telemetry:
 
     # --- capacity -------------------------------------------------------------------------------------------------
 
-    def admission_refused(self, refusal: Refusal) -> None:
+    def admission_refused(self, refusal: Refusal | CallerRefusal) -> None:
         self.metrics.admission_refusals.inc(refusal)
 
     def throttled(self, deployment: str) -> None:

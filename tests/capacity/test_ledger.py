@@ -100,6 +100,15 @@ def test_head_room_is_what_is_left_below_the_target_in_tokens_and_in_calls() -> 
     assert account.utilisation == pytest.approx(6_560 / 150_000)
 
 
+def test_replicas_take_their_share() -> None:
+    books = [Ledger(BUDGET, CASCADE, Expected(), 0.8, 0.0, replicas=count) for count in (1, 4)]
+    alone, shared = (book.account(0.0) for book in books)
+    assert shared.headroom == pytest.approx(alone.headroom / 4)
+    for book in books:
+        book.response_ended("gone", "r", Usage(input_text=15_000), 0.0)
+    assert books[1].account(0.0).level == pytest.approx(4 * books[0].account(0.0).level)
+
+
 def test_the_published_example_of_a_call_is_what_is_expected_of_one() -> None:
     """Four turns of 1,500 tokens, 60 % of them cached, 60 tokens of answer: 3,360 a minute, so 35 calls at 80 %."""
     book = ledger()

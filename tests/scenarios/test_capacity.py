@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 
 from gateway.capacity.ptu import TokenWeights
 from gateway.simulator.phone import At, CallPlan, HangUp
-from gateway.simulator.voice_live.options import PtuForm, PtuPlan, TwinOptions
+from gateway.simulator.voice_live.options import Access, HandshakeFault, PtuForm, PtuPlan, TwinOptions
 from gateway.telemetry.profile import measured_profile
 
 Run = Callable[[Any], Any]
@@ -157,5 +157,87 @@ def test_calls_are_measured_and_paid_for_by_deployment(
             minutes = read("gateway_call_duration_seconds_sum") / 60 * 6 / 7
             normalised = read("gateway_normalised_tokens_total", deployment="ptu", source="reported")
             assert found.profile.tokens_per_minute(TokenWeights(4)) == pytest.approx(normalised / minutes)
+
+    on_virtual_time(main())
+
+
+# --- limits of lines and callers --------------------------------------------------------------------------------------
+
+X, Y = "+15555550142", "+15555550143"
+
+
+def from_number(number: str, seconds: float = 6.0) -> CallPlan:
+    return CallPlan(caller=number, behaviour=(HangUp(at=At(seconds)),))
+
+
+@pytest.mark.parametrize(
+    ("limits", "callers", "taken", "reason"),
+    [
+        ({"calls": 2}, (X, Y, X), [True, True, False], "line_calls"),
+        ({"calls_per_caller": 1}, (X, X, Y), [True, False, True], "caller_calls"),
+        ({"calls_per_caller_an_hour": 1}, (X, Y, X), [True, True, False], "caller_hour"),
+    ],
+)
+def test_limits_of_a_line_and_of_its_callers(  # noqa: PLR0913 - fixtures and parameters
+    tmp_path: Path,
+    started: Any,
+    setup_type: Any,
+    on_virtual_time: Run,
+    limits: dict[str, Any],
+    callers: tuple[str, ...],
+    taken: list[bool],
+    reason: str,
+) -> None:
+    async def main() -> None:
+        async with started(setup_type(line={"limits": limits}), tmp_path) as stack:
+            calls = []
+            for number in callers:
+                calls.append(await stack.phone.start_call(from_number(number)))
+                await asyncio.sleep(1.0)
+            records = [await call.wait() for call in calls]
+            assert [record.ending == "caller" for record in records] == taken
+            assert metric(stack, "gateway_admission_refusals_total", reason=reason) == taken.count(False)
+            assert await stack.gateway.supervisor.wait_empty(30.0)
+            if "hour" not in reason:
+                again = await stack.phone.place_call(from_number(callers[-1]))
+                assert again.ending == "caller", "who has hung up counts no more"
+
+    on_virtual_time(main())
+
+
+def test_minutes_of_a_caller_end_a_call_and_refuse_the_next(
+    tmp_path: Path, started: Any, setup_type: Any, on_virtual_time: Run
+) -> None:
+    async def main() -> None:
+        line = {"limits": {"minutes_per_caller_a_day": 1.0}, "silence": None}
+        async with started(setup_type(line=line), tmp_path) as stack:
+            record = await stack.phone.place_call(from_number(X, 110.0))
+            assert record.ending == "gateway"
+            assert await stack.gateway.supervisor.wait_empty(30.0)
+            lasted = record.times["ended"] - record.times["connected"]
+            assert 55.0 <= lasted <= 75.0
+            assert metric(stack, "gateway_calls_total", result="completed", reason="max_duration") == 1
+            assert (await stack.phone.place_call(from_number(X))).ending == "rejected"
+            assert metric(stack, "gateway_admission_refusals_total", reason="caller_minutes") == 1
+            assert (await stack.phone.place_call(from_number(Y))).ending == "caller"
+
+    on_virtual_time(main())
+
+
+def test_calls_that_never_came_about_count_against_nobody(
+    tmp_path: Path, started: Any, setup_type: Any, on_virtual_time: Run
+) -> None:
+    async def main() -> None:
+        setup = setup_type(
+            deployments=(PAYG,),
+            per_model={"payg": TwinOptions(access=Access(fault=HandshakeFault(503)))},
+            line={"limits": {"calls_per_caller_an_hour": 1}},
+        )
+        async with started(setup, tmp_path) as stack:
+            for _ in range(3):
+                assert (await stack.phone.place_call(from_number(X))).ending == "rejected"
+            await asyncio.sleep(1.0)  # the last event is acknowledged
+            assert metric(stack, "gateway_admission_refusals_total", reason="caller_hour") == 0
+            assert metric(stack, "gateway_calls_total", result="failed", reason="model_unavailable") == 3
 
     on_virtual_time(main())
