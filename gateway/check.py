@@ -83,6 +83,8 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
         yield f"line        {line.name}: {numbers}, answered by {line.agent}"
         yield from (f"            {text}" for text in line_summary(line))
+        if line.residency is not None:
+            yield f"            {line.residency}, as declared; hooks of yours and traces on disk are not looked at"
         yield from (f"note        line {line.name}: {note}" for note in line_notes(line, config.agent(line.agent)))
     for agent in config.agents:
         greeting = "greets" if agent.greeting else "waits for the caller"

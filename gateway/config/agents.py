@@ -23,6 +23,7 @@ from gateway.capacity.ptu_table import PtuModel, PtuTable, ptu_table
 from gateway.config.admission import ExpectedCalls, MonitorConfig, Share
 from gateway.config.fields import PTU_TABLE, ConfigPath, Language, Name, Section, Text, VoiceLiveUrl, tag_of
 from gateway.config.price import Price
+from gateway.config.residency import Region, Sku, Spillover
 from gateway.config.suggest import did_you_mean
 from gateway.config.templates import check_greeting, check_instructions
 from gateway.config.voice import (
@@ -47,6 +48,8 @@ class VoiceLiveResource(Section):
     """Version of the Voice Live API; the newest generally available one the gateway was checked with."""
     key_file: ConfigPath | None = None
     """File with the resource's key. Without it the gateway uses its Entra identity."""
+    region: Region | None = None
+    """Azure region of the resource, for lines with a `residency`."""
     dials_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
     """New sessions in any minute: the resource's quota, which is 30 unless it was raised."""
 
@@ -183,6 +186,10 @@ Capacity: TypeAlias = Annotated[
 ]
 
 
+def _spillover_tag(value: Any) -> str | None:
+    return None if value is None else tag_of(value, text="nothing", other="deployment")
+
+
 class Deployment(Section):
     """A model of yours, and the Voice Live resource that talks to it."""
 
@@ -200,6 +207,19 @@ class Deployment(Section):
     """Audio to the model. The same rate as `acs.audio_format` needs no resampling and adds no delay."""
     output_format: ModelFormat = ModelFormat.PCM16_16000
     """Audio from the model, as above."""
+    sku: Sku | None = None
+    """Type of the deployment in Azure, for lines with a `residency`."""
+    region: Region | None = None
+    """Azure region of the resource that holds the deployment, for lines with a `residency`."""
+    spillover: (
+        Annotated[
+            Annotated[Literal["none"], Tag("nothing")] | Annotated[Spillover, Tag("deployment")],
+            Discriminator(_spillover_tag),
+        ]
+        | None
+    ) = None
+    """Where Azure sends what a provisioned deployment refuses: `none`, or {sku: ..., region: ...}; for lines with a
+    `residency`."""
     capacity: Capacity = "pay_as_you_go"
     """`pay_as_you_go`, or provisioned units: {ptu_units: 50, ptu_model: gpt-4.1}."""
     price: Price | None = None

@@ -15,6 +15,7 @@ from gateway.config.fields import Name, PhoneNumber, Section, tag_of
 from gateway.config.handover import Destination, HandoverReport, ToolName
 from gateway.config.keypad import Digits, Key, KeyShortcut
 from gateway.config.manners import Disclosure, Emergency, Moderation, Silence
+from gateway.config.residency import Residency
 
 ANONYMOUS = "anonymous"
 """In a list of callers: those who withhold their number."""
@@ -133,6 +134,9 @@ class Line(Section):
     overflow: ToolName | None = None
     """Destination of callers whom no agent can answer: outside of the hours, a line closed by an operator, no model.
     None: they hear a busy line."""
+    residency: Residency | None = None
+    """Where the words of its calls may be processed; none: anywhere. The gateway does not start with a configuration
+    that breaks it."""
     limits: LimitsConfig = LimitsConfig()
     """How much the line takes, and one caller of it."""
     queue: QueueConfig | None = None

@@ -17,6 +17,7 @@ from gateway.config.languages import language_problems
 from gateway.config.problem import ConfigError, Location, Problem
 from gateway.config.ptu_file import own_table
 from gateway.config.references import reference_problems
+from gateway.config.residency import residency_problems
 from gateway.config.secrets import inline_secrets
 from gateway.config.strict_yaml import StrictLoader
 from gateway.config.tree import GatewayConfig
@@ -69,7 +70,7 @@ def parse(raw: Any, directory: Path = Path()) -> GatewayConfig:
         problems += explain(error)
     problems += reference_problems(raw)
     if config is not None and not problems:
-        problems += compatibility_problems(config) + language_problems(config)
+        problems += [*compatibility_problems(config), *language_problems(config), *residency_problems(config)]
     if config is None or problems:
         raise ConfigError(problems)
     return eased(config)

@@ -31,6 +31,7 @@ from gateway.simulator.voice_live.options import PtuPlan
 from gateway.simulator.voice_live.script import Script, ScriptTurn
 
 MODEL = "rehearsal"
+EVENTS = "/events/incoming-call"
 TPM_PER_PTU = 3000
 OUTPUT_RATIO = 4
 TARGET = 0.8
@@ -94,6 +95,8 @@ class Rehearsal:
     records: list[CallRecord] = field(default_factory=list)
     reasons: dict[str, float] = field(default_factory=dict)
     """calls by how the gateway says they ended"""
+    statuses: dict[str, float] = field(default_factory=dict)
+    """answers to Event Grid, by status"""
     throttled: int = 0
     responses: int = 0
 
@@ -122,15 +125,6 @@ class Rehearsal:
             decided = record.times.get("answer_requested", record.times["ended"])
             found.append(decided - record.times["event_posted"])
         return sorted(found)
-
-    @property
-    def statuses(self) -> dict[int | None, int]:
-        """Answers to Event Grid."""
-        counts: dict[int | None, int] = {}
-        for record in self.records:
-            for attempt in record.event_attempts:
-                counts[attempt.status] = counts.get(attempt.status, 0) + 1
-        return counts
 
 
 async def rehearse(plan: RehearsalPlan, folder: Path, progress: Callable[[Sample], None]) -> Rehearsal:
@@ -199,9 +193,11 @@ async def _run(
     bucket = twin.bucket(MODEL)
     result.throttled = 0 if bucket is None else bucket.throttled
     result.responses = 0 if bucket is None else bucket.admitted
-    result.reasons = {
-        labels["reason"]: value for name, labels, value in metrics if name == "gateway_calls_total" and value
-    }
+    for name, labels, value in metrics:
+        if name == "gateway_calls_total" and value:
+            result.reasons[labels["reason"]] = value
+        elif name == "gateway_http_requests_total" and labels["route"] == EVENTS and value:
+            result.statuses[labels["status"]] = value
     return result
 
 
