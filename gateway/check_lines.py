@@ -19,6 +19,12 @@ def line_summary(line: Line) -> Iterator[str]:
         days = ", ".join(f"{day.value} {' '.join(spans)}" for day, spans in line.hours.open.items())
         yield f"open {days}, {line.hours.timezone}"
     yield f"callers whom no agent can answer: {f'to {line.overflow}' if line.overflow else 'a busy line'}"
+    if line.queue is not None:
+        order = ", before anybody is handed over" if line.queue.before_overflow and line.overflow else ""
+        yield f"when full: {line.queue.places} may wait, at most {line.queue.max_wait_s:g} s{order}"
+    limits = line.limits.model_dump(exclude_none=True, exclude_defaults=True)
+    if limits:
+        yield f"limits: {', '.join(f'{name} {value}' for name, value in limits.items())}"
     if line.destinations:
         yield f"people: {', '.join(map(_person, line.destinations))}"
     if line.keys:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     REDIRECTED = "redirected"
     TRANSFER_FAILED = "transfer_failed"
     CALLER_SILENT = "caller_silent"
+    NO_WORDS = "no_words"
     MAX_DURATION = "max_duration"
     MACHINE = "machine"
     OPERATOR_KILL = "operator_kill"
@@ -57,6 +58,7 @@ _RESULT_OF = {
     Reason.TRANSFERRED: Result.COMPLETED,
     Reason.REDIRECTED: Result.REFUSED,
     Reason.CALLER_SILENT: Result.COMPLETED,
+    Reason.NO_WORDS: Result.COMPLETED,
     Reason.MAX_DURATION: Result.COMPLETED,
     Reason.MACHINE: Result.COMPLETED,
     Reason.OPERATOR_KILL: Result.COMPLETED,

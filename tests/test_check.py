@@ -93,6 +93,8 @@ def test_a_line_says_what_callers_can_expect(tmp_path: Path, capsys: pytest.Capt
     overflow: night
     keys: {"0": {do: transfer, to: operator}, "9": {do: repeat}}
     max_minutes: 20
+    queue: {places: 5, before_overflow: true}
+    limits: {calls: 40, anonymous: refuse}
     silence: {after_s: 8, prompts: 1}
     emergency: {sentence: Dial 112., transfer_to: operator}
 """,
@@ -102,6 +104,8 @@ def test_a_line_says_what_callers_can_expect(tmp_path: Path, capsys: pytest.Capt
     assert "callers whom no agent can answer: to night\n" in said
     assert "people: operator (telephone), billing (Teams user), night (ACS user)\n" in said
     assert "keys: 0 to operator, 9 repeat\n" in said
+    assert "when full: 5 may wait, at most 120 s, before anybody is handed over\n" in said
+    assert "limits: calls 40, anonymous refuse\n" in said
     # collect_digits is not among them: nobody on this line could see what was typed.
     assert "tools: end_call, transfer_call, hold_line\n" in said
     assert "at most 20 minutes; asks once after 8 s of silence\n" in said

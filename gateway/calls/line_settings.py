@@ -37,6 +37,7 @@ def line_settings(line: Line, agent: Agent) -> LineSettings:
         machines_to=line.machines,
         overflow_to=line.overflow,
         moderation=_moderation(line.moderation),
+        wordless_s=line.wordless_s,
         history_turns=agent.history_turns,
     )
 

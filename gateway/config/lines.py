@@ -157,6 +157,9 @@ class Line(Section):
     """The greeting is said to its end, whatever the caller says meanwhile."""
     silence: Silence | None = Silence()
     """What happens when the caller says nothing; null: nothing."""
+    wordless_s: Annotated[float, Field(ge=20, le=600)] | None = 60.0
+    """How long there may be sound without a word (a pocket, another system's music) until the caller is asked whether
+    somebody is there, and then told goodbye; null: for ever. Goes by transcripts: without them it does nothing."""
     max_minutes: Annotated[float, Field(gt=0, le=55)] = 55.0
     """Longest call. A minute before its end the caller is told; then a goodbye is said. Sessions of the model last an
     hour at most."""

@@ -16,10 +16,11 @@ from gateway.session.duration import Duration, Notice
 from gateway.session.effects import Effect, JudgeText, Note
 from gateway.session.events import InputTranscript, Judged, Side, TranscriptDelta, TranscriptDone
 from gateway.session.moderation import Moderation
-from gateway.session.settings import CallSettings, LineSettings, Phrase, Sentence
+from gateway.session.settings import CallSettings, LineSettings, Phrase, Sentence, SilenceSettings
 from gateway.session.silence import CallerSilence, Prompt
 from gateway.session.speaker import Speaker
 from gateway.session.turns import Turn
+from gateway.session.wordless import Wordless
 from gateway.words import mentions_emergency
 
 SaySentence = Callable[[Sentence, Outcome, float, list[Effect]], None]
@@ -48,6 +49,7 @@ class Attendant:
         self._control = control
         self._end_with = end_with
         self.silence = CallerSilence(line.silence)
+        self._wordless = Wordless(line.wordless_s)
         self._duration = Duration(line.max_duration_s)
         self._moderation = Moderation(line.moderation, line.languages)
         self._helped = False
@@ -65,6 +67,7 @@ class Attendant:
     def on_caller_words(self, event: InputTranscript, now: float, out: list[Effect]) -> None:
         """The caller has said something."""
         self.silence.spoke()
+        self._wordless.spoke()
         self._follow_language(event.language)
         emergency = self._emergency
         if emergency is not None and mentions_emergency(event.text, self._languages, emergency.phrases):
@@ -75,6 +78,15 @@ class Attendant:
             self._answers.caller.refuse_answer(now)
         elif self._moderation.asks and self._moderation.judges_caller():
             out.append(JudgeText(Side.CALLER, event.text, event.item_id))
+
+    def on_sound(self, now: float) -> None:
+        """The caller's line made a sound in which nobody found a word."""
+        self._wordless.heard(now)
+
+    def on_key(self) -> None:
+        """The caller pressed a key: somebody is there."""
+        self.silence.heard()
+        self._wordless.spoke()
 
     def on_agent_words(self, event: TranscriptDelta | TranscriptDone, now: float, out: list[Effect]) -> None:
         """The agent is about to say something, or has it all."""
@@ -140,13 +152,22 @@ class Attendant:
             destination, self._hand_over_after = self._hand_over_after, None
             self._control.hand_over(destination, "The caller may be in danger.", now, out)
         self._watch_time(now, out, quiet=quiet)
+        if self._control.busy:
+            self._wordless.spoke()
+        if quiet:
+            self._prompt(self._wordless.on_tick(now), Reason.NO_WORDS, now, out)
         free = quiet and not self._control.busy and self._answers.turns.turn is Turn.LISTENING
-        match self.silence.on_tick(now, callers_turn=free and not self._answers.caller.speaking):
+        prompt = self.silence.on_tick(now, callers_turn=free and not self._answers.caller.speaking)
+        self._prompt(prompt, Reason.CALLER_SILENT, now, out)
+
+    def _prompt(self, prompt: Prompt | None, reason: Reason, now: float, out: list[Effect]) -> None:
+        match prompt:
             case Prompt.STILL_THERE:
                 self._speaker.say(Phrase.STILL_THERE, out)
-            case Prompt.GOODBYE if self._silence_settings is not None:
-                self._end_with(self._silence_settings.goodbye, Outcome(Reason.CALLER_SILENT), now, out)
-            case _:
+            case Prompt.GOODBYE:
+                settings = self._silence_settings or SilenceSettings()
+                self._end_with(settings.goodbye, Outcome(reason), now, out)
+            case None:
                 pass
 
     def _watch_time(self, now: float, out: list[Effect], *, quiet: bool) -> None:

@@ -49,6 +49,7 @@ from gateway.session.settings import CallSettings, Phrase, Sentence
 from gateway.session.speaker import Speaker
 from gateway.session.state import CallState
 from gateway.session.uplink import Uplink
+from gateway.words import fold
 
 LOOK_S = 0.1
 """How often it is looked for what time brings: manners are counted in seconds."""
@@ -218,6 +219,8 @@ class CallSession:
         if isinstance(event, InputTranscript):
             if self._answers.caller.on_transcript(event, now, self._out):
                 self._attendant.on_caller_words(event, now, self._out)
+            elif not fold(event.text):
+                self._attendant.on_sound(now)
             return
         if isinstance(event, ResponseDone):
             # What came of its tools must be told before anything else is asked for.
@@ -258,7 +261,7 @@ class CallSession:
             return
         if self.uplink is not None:
             self.uplink.mute_until(now + TONE_S)
-        self._attendant.silence.heard()
+        self._attendant.on_key()
         self._control.on_digit(digit, now, self._out)
         self._keep_private(now)
 

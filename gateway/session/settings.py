@@ -134,6 +134,8 @@ class LineSettings:
     overflow_to: str | None = None
     """destination of callers whose agent can not go on"""
     moderation: ModerationSettings | None = None
+    wordless_s: float | None = None
+    """how long there may be sound without a word; None: for ever"""
     history_turns: int | None = None
     """so many turns of the caller stay in the model's memory of the call; None: all"""
 

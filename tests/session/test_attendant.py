@@ -299,3 +299,25 @@ def test_after_the_last_sentence_nothing_is_heard_asked_or_pressed() -> None:
     assert len(call.done) == done
     call.pass_time(5.0)
     assert call.of(HangUp) == [HangUp(Outcome(Reason.MODEL_UNAVAILABLE))]
+
+
+def test_a_line_with_sound_and_no_words_is_asked_and_then_left() -> None:
+    call = opened(LineSettings(languages=("en-US",), wordless_s=60.0))
+    for number in range(12):
+        call.model(SpeechStarted(f"u{number}", 0))
+        call.model(SpeechStopped(f"u{number}", 100))
+        call.model(InputTranscript(f"u{number}", "..."))
+        call.pass_time(8.0)
+    assert call.said()[0] == "still_there"
+    assert call.said()[-1] == "silent_goodbye"
+    assert call.of(HangUp)[0].outcome == Outcome(Reason.NO_WORDS)
+
+
+def test_words_in_between_keep_the_line() -> None:
+    call = opened(LineSettings(languages=("en-US",), wordless_s=60.0))
+    for number in range(24):
+        call.model(SpeechStarted(f"u{number}", 0))
+        call.model(SpeechStopped(f"u{number}", 100))
+        call.model(InputTranscript(f"u{number}", "one moment" if number % 5 == 4 else ""))
+        call.pass_time(8.0)
+    assert not call.of(HangUp)
