@@ -34,6 +34,8 @@ MOST_TRY_S = 8.0
 SILENT_S = 2.0
 """A stream sends fifty messages a second; how long one is waited for before the loop looks around."""
 GOODBYE_S = 10.0
+LOOK_S = 0.5
+"""How often a caller's position is looked at."""
 BUFFER_LIMIT_BYTES = 64 * 1024
 
 log = structlog.get_logger()
@@ -131,6 +133,7 @@ class WaitingCall:
         """why nobody waits any more, if that came from outside"""
         self._successor: LiveCall | None = None
         self._over = asyncio.Event()
+        self._next_look = 0.0
         self._stop_wanted = False
         """the network holds music that is not to be heard any more"""
 
@@ -145,9 +148,9 @@ class WaitingCall:
         outcome: Outcome | None = Outcome(Reason.INTERNAL_ERROR)
         try:
             result, outcome = await self._wait()
-            if outcome is not None:
-                await self._hang_up()
         finally:
+            if outcome is not None:
+                await self._hang_up()  # whatever broke, nobody is left in music that never ends
             parts.queues.leave(parts.names.line, self.call_id, result)
             parts.ticker.leave(self)
             self._over.set()
@@ -297,9 +300,11 @@ class WaitingCall:
         """The shared clock's beat."""
         if not self._parts.room.open:
             return
-        position = self._parts.queue.announcement(self.call_id, now)
-        if position is not None:
-            self._parts.room.say(position_phrase(position))
+        if now >= self._next_look:
+            self._next_look = now + LOOK_S
+            position = self._parts.queue.announcement(self.call_id, now)
+            if position is not None:
+                self._parts.room.say(position_phrase(position))
         for frame in self._parts.room.frames(now):
             await self._send(media_stream.encode_audio(frame))
 
