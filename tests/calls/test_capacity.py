@@ -10,6 +10,7 @@ import pytest
 
 from gateway.calls.capacity import CapacityDesk, Seat
 from gateway.capacity.admission import Refusal, Vitals
+from gateway.capacity.callers import CallerRefusal
 from gateway.capacity.ledger import Account, Monitored
 from gateway.config import GatewayConfig, parse
 from gateway.session.events import ModelError, ResponseCreated, ResponseDone, Usage
@@ -44,12 +45,12 @@ class Observed:
     """What the desk tells."""
 
     def __init__(self) -> None:
-        self.refusals: Counter[Refusal] = Counter()
+        self.refusals: Counter[Refusal | CallerRefusal] = Counter()
         self.throttles: Counter[str] = Counter()
         self.accounts: dict[str, Account] = {}
         self.dials: dict[str, int] = {}
 
-    def admission_refused(self, refusal: Refusal) -> None:
+    def admission_refused(self, refusal: Refusal | CallerRefusal) -> None:
         self.refusals[refusal] += 1
 
     def throttled(self, deployment: str) -> None:
