@@ -21,6 +21,7 @@ from gateway.config.admission import QueueConfig
 from gateway.config.handover import Destination
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable, NoCapacity
 from gateway.outcome import Outcome, Reason
+from gateway.session.settings import Phrase
 from gateway.session.waiting_room import WaitingRoom
 from gateway.wire.event_grid import IncomingCall
 
@@ -150,6 +151,7 @@ class Diversion:
                 ticker=parts.ticker,
                 clock=parts.clock,
                 media=self._reception.media_deadlines,
+                prompt_url=self._reception.clip_url(offer, offer.agent.config.deployments[0], Phrase.QUEUE_BUSY),
                 max_wait_s=wanted.max_wait_s,
                 freed=parts.models.freed,
                 keys=_keys(offer.line),

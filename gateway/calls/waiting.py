@@ -98,6 +98,8 @@ class WaitingParts:
     ticker: Ticker
     clock: Callable[[], float]
     media: MediaDeadlines
+    prompt_url: str
+    """a sound file that the network can fetch"""
     max_wait_s: float
     freed: asyncio.Event
     """somebody gave a place back"""
@@ -186,7 +188,12 @@ class WaitingCall:
         """A caller who was answered must never sit in silence. Returns why the call is over, if it is."""
         parts = self._parts
         began = parts.clock()
-        for at_s, step in ((parts.media.prompt_s, self._restart_streaming), (parts.media.give_up_s, None)):
+        steps = (
+            (parts.media.prompt_s, self._prompt_by_rest),
+            (parts.media.restart_s, self._restart_streaming),
+            (parts.media.give_up_s, None),
+        )
+        for at_s, step in steps:
             while not self._opened.is_set() and self._outcome is None and parts.clock() < began + at_s:
                 await self._sleep(min(0.5, began + at_s - parts.clock()))
             if self._outcome is not None or self._opened.is_set():
@@ -194,6 +201,14 @@ class WaitingCall:
             if step is not None:
                 await step()
         return Outcome(Reason.MEDIA_MISSING)
+
+    async def _prompt_by_rest(self) -> None:
+        """The only way to speak while there is no stream."""
+        if self._connection_id is not None:
+            try:
+                await self._parts.acs.play(self._connection_id, self._parts.prompt_url)
+            except GatewayError:
+                log.warning("queue.prompt_failed")
 
     async def _restart_streaming(self) -> None:
         if self._connection_id is not None:

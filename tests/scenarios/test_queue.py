@@ -12,7 +12,7 @@ import pytest
 
 from gateway.clips import load_clips
 from gateway.simulator.clips import load_clip
-from gateway.simulator.phone import AfterAgent, At, CallPlan, HangUp, Press, Say, WaitAgent, heard_at
+from gateway.simulator.phone import AfterAgent, At, CallPlan, HangUp, PhoneSwitches, Press, Say, WaitAgent, heard_at
 
 Run = Callable[[Any], Any]
 
@@ -197,5 +197,25 @@ def test_a_crowd_that_hangs_up_at_random_keeps_its_order_and_leaves_nothing(
             assert metric(stack, "gateway_queue_callers", line="main") == 0
             assert metric(stack, "gateway_bug_total") == 0
             assert len(stack.gateway.capacity.admission) == 0
+
+    on_virtual_time(main())
+
+
+def test_who_waits_without_a_stream_hears_a_sentence_and_is_let_go(
+    tmp_path: Path, started: Any, setup_of: Any, on_virtual_time: Run
+) -> None:
+    async def main() -> None:
+        async with started(setup_of(), tmp_path) as stack:
+            first = await stack.phone.start_call(stays(20.0))
+            await asyncio.sleep(2.0)
+            deaf = CallPlan(behaviour=(WaitAgent(60.0),), switches=PhoneSwitches(media_refused=100))
+            record = await stack.phone.place_call(deaf)
+            assert record.ending == "gateway"
+            assert record.heard, "the network's own player said something"
+            assert 7.5 < record.times["ended"] - record.times["answered"] < 12.0
+            await first.wait()
+            assert await stack.gateway.supervisor.wait_empty(30.0)
+            assert metric(stack, "gateway_queue_wait_seconds_count", result="failed") == 1
+            assert metric(stack, "gateway_calls_total", result="failed", reason="media_missing") == 1
 
     on_virtual_time(main())
