@@ -43,6 +43,9 @@ TURN_S = 12.0
 LONGEST_CALL_S = 600.0
 HANG_UP_S = 20.0
 """How long the end of the last calls may take."""
+DECISION_S = 5.0
+"""Whoever still rings when the time is up is given this long to be answered or turned away."""
+DECISION_POLL_S = 0.05
 INSTRUCTIONS = "You answer the phone of Northwind Support. Be short and kind. " * 60
 """Some thousand tokens: what instructions of a support line come to."""
 _SAMPLE = re.compile(r"^(gateway_[a-z_]+)(?:\{(.*)\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
@@ -186,8 +189,7 @@ async def _run(
             result.samples.append(sample)
             progress(sample)
         await arriving
-        for each in live.values():
-            each.hang_up()
+        await asyncio.gather(*(_end(each) for each in list(live.values())))
         await asyncio.wait(callers, timeout=HANG_UP_S)
         metrics = _metrics(await _text(http, gateway))
     bucket = twin.bucket(MODEL)
@@ -199,6 +201,15 @@ async def _run(
         elif name == "gateway_http_requests_total" and labels["route"] == EVENTS and value:
             result.statuses[labels["status"]] = value
     return result
+
+
+async def _end(call: LiveCall) -> None:
+    """The caller puts the phone down, but not before the gateway's decision: else nobody would know what it was."""
+    for _ in range(int(DECISION_S / DECISION_POLL_S)):
+        if call.done or call.call.answers:
+            break
+        await asyncio.sleep(DECISION_POLL_S)
+    call.hang_up()
 
 
 async def _sample(
