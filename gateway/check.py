@@ -99,12 +99,26 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         yield from _notes(deployment)
     if config.acs.media_token == "log_only":  # noqa: S105 - a mode
         yield "note        acs.media_token is log_only: a media socket is let in by its ticket alone"
+    yield from _drain(config)
     if server.ticket_key_file is None:
         yield "note        no ticket_key_file: calls in progress can not come back after a restart"
     if server.operator_key_file is None:
         yield "note        no operator_key_file: gateway operate can do nothing here"
     if server.trace is not None and server.trace.include_transcripts:
         yield f"note        words that are spoken are written to {server.trace.directory}"
+
+
+def _drain(config: GatewayConfig) -> Iterator[str]:
+    """Whether calls can run to their natural end when the process leaves."""
+    plan = config.drain.plan(config.longest_call_s)
+    yield f"drain       {plan.grace_s:.0f} s from SIGTERM to the end"
+    room_s = plan.grace_s - plan.hand_over_s
+    for line in config.lines:
+        if line.max_minutes * 60 > room_s:
+            yield (
+                f"note        line {line.name}: a call may last {line.max_minutes:g} min, a drain waits "
+                f"{room_s / 60:.1f}: longer ones are cut short by an update; raise drain.grace_s, or lower max_minutes"
+            )
 
 
 def _may(config: GatewayConfig, agent: Agent) -> str:

@@ -225,6 +225,11 @@ class Conversation:
         """Hang up now."""
         self._pump.tell(self._session.hang_up(outcome, self._parts.clock()))
 
+    def let_go(self, outcome: Outcome) -> None:
+        """A person takes over where the line has one, else goodbye is said; where no voice can be heard, nothing."""
+        if self.state is CallState.BRIDGED:
+            self._pump.tell(self._session.let_go(outcome, self._parts.clock()))
+
     def say_goodbye(self, outcome: Outcome) -> None:
         """End with a sentence, where one can be heard; where none can, hang up now."""
         if self.state is CallState.BRIDGED:

@@ -66,6 +66,12 @@ class LiveCall(Protocol):
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
 
+    def let_go(self, outcome: Outcome) -> None:
+        """The agent must leave: a person takes over where the line has one, else goodbye is said.
+
+        Where no voice can be heard, nothing happens.
+        """
+
     def say_goodbye(self, outcome: Outcome) -> None:
         """End with a sentence, where one can be heard; where none can, hang up now."""
 

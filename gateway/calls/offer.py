@@ -14,7 +14,7 @@ import structlog
 
 from gateway.calls.diversion import Diversion
 from gateway.calls.models import Seated
-from gateway.calls.reception import Offer, OfferParts, Reception
+from gateway.calls.reception import MINUTE_S, Offer, OfferParts, Reception
 from gateway.calls.routing import route
 from gateway.calls.variables import agent_for_call
 from gateway.capacity.callers import CallerRefusal
@@ -84,6 +84,8 @@ class Offers:
         at = datetime.fromtimestamp(call.event_time, UTC)
         found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at, parts.closed)
         line = found.line
+        if not parts.drain.takes(MINUTE_S * (1.0 if line is None else line.max_minutes), parts.clock()):
+            raise Undecided("this process is leaving: another one should take the call")
         if line is None or found.refusal is Reason.REJECTED_CALLER:
             return await self._diversion.reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
         agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)

@@ -199,6 +199,9 @@ class OverflowCall:
     def on_media_failed(self, details: str) -> None:
         """No media was asked for."""
 
+    def let_go(self, outcome: Outcome) -> None:
+        """On the way to a person already."""
+
     def say_goodbye(self, outcome: Outcome) -> None:
         """There is nobody to say it."""
         self.end(outcome)

@@ -18,6 +18,7 @@ from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.calls.variables import CallAgent
 from gateway.calls.waiting import Queues
+from gateway.capacity.drain import Drain
 from gateway.clients.call_automation import AnswerUrls, CallAutomation
 from gateway.clients.hooks import Hooks
 from gateway.config import GatewayConfig, Line
@@ -45,6 +46,7 @@ class OfferParts:
     tickets: TicketKeys
     claims: MemoryClaims
     closed: ClosedLines
+    drain: Drain
     queues: Queues
     callers: CallerDesk
     supervisor: CallSupervisor
@@ -144,9 +146,13 @@ class Reception:
         return conversation
 
     def _bounded(self, offer: Offer) -> CallAgent:
-        """The call lasts no longer than its caller may still talk today."""
-        left_s = self._parts.callers.seconds_left(offer.line, offer.caller)
-        if left_s is None or left_s / MINUTE_S >= offer.line.max_minutes:
+        """The call lasts no longer than its caller may still talk today, nor than this process does."""
+        parts = self._parts
+        left_s = parts.drain.left_s(parts.clock())
+        today_s = parts.callers.seconds_left(offer.line, offer.caller)
+        if today_s is not None:
+            left_s = min(left_s, today_s)
+        if left_s / MINUTE_S >= offer.line.max_minutes:
             return offer.agent
         line = offer.line.model_copy(update={"max_minutes": max(left_s / MINUTE_S, SHORTEST_MINUTES)})
         return replace(offer.agent, line=line)

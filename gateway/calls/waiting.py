@@ -133,6 +133,8 @@ class WaitingCall:
         self._pressed: str | None = None
         self._outcome: Outcome | None = None
         """why nobody waits any more, if that came from outside"""
+        self._expired: Outcome | None = None
+        """why nobody will be free, if that came from outside"""
         self._successor: LiveCall | None = None
         self._over = asyncio.Event()
         self._next_look = 0.0
@@ -173,8 +175,8 @@ class WaitingCall:
                 return "abandoned", self._outcome
             if self._pressed is not None:
                 return self._leave_by_key(self._pressed)
-            if now >= until:
-                return await self._expire()
+            if now >= until or self._expired is not None:
+                return await self._expire(self._expired or Outcome(Reason.CAPACITY))
             if parts.queue.first == self.call_id and (now >= try_at or parts.freed.is_set()):
                 parts.freed.clear()
                 successor = await parts.serve()
@@ -224,8 +226,8 @@ class WaitingCall:
         self._succeed(self._parts.to_person(destination))
         return "person", None
 
-    async def _expire(self) -> tuple[str, Outcome | None]:
-        """Nobody was free for as long as anybody may wait."""
+    async def _expire(self, outcome: Outcome) -> tuple[str, Outcome | None]:
+        """Nobody was free for as long as anybody may wait, or nobody will be."""
         parts = self._parts
         if parts.expired_to is not None:
             self._succeed(parts.to_person(parts.expired_to))
@@ -235,7 +237,7 @@ class WaitingCall:
         until = parts.clock() + GOODBYE_S
         while parts.clock() < until and not parts.room.silent(parts.clock()) and self._outcome is None:
             await self._sleep(0.1)
-        return "expired", Outcome(Reason.CAPACITY)
+        return "expired", outcome
 
     def _succeed(self, successor: LiveCall) -> None:
         """Somebody else has the call from now on; the socket follows with its next message."""
@@ -375,6 +377,11 @@ class WaitingCall:
     def end(self, outcome: Outcome) -> None:
         """Hang up now."""
         self._end(outcome)
+
+    def let_go(self, outcome: Outcome) -> None:
+        """Nobody will be free: to a person, or a sentence and the end."""
+        self._expired = self._expired or outcome
+        self._parts.wake.set()
 
     def say_goodbye(self, outcome: Outcome) -> None:
         """Whoever waits has no agent that could say it."""

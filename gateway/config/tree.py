@@ -13,6 +13,7 @@ from gateway.capacity.ptu_table import PtuTable, ptu_table
 from gateway.config.admission import AdmissionConfig
 from gateway.config.agents import Agent, Deployment, VoiceLiveResource
 from gateway.config.doors import EventGridConfig
+from gateway.config.drain import DrainConfig
 from gateway.config.fields import PTU_TABLE, ConfigPath, Section
 from gateway.config.lines import Line
 from gateway.config.network import AcsConfig, CallConfig, Deadlines, ServerConfig
@@ -55,6 +56,8 @@ class GatewayConfig(Section):
     """How a conversation behaves."""
     deadlines: Deadlines = Deadlines()
     """How long steps may take."""
+    drain: DrainConfig = DrainConfig()
+    """How the gateway leaves."""
 
     _ptu_table: PtuTable = PrivateAttr(default_factory=ptu_table)
 
@@ -76,6 +79,11 @@ class GatewayConfig(Section):
         """
         meaning = json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()
         return hashlib.sha256(meaning).hexdigest()[:CHECKSUM_DIGITS]
+
+    @property
+    def longest_call_s(self) -> float:
+        """Of all lines."""
+        return max(line.max_minutes for line in self.lines) * 60
 
     def resource(self, name: str) -> VoiceLiveResource:
         """Raises KeyError for a name that is not configured, as the next two do."""

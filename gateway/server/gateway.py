@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import aiohttp
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
 from gateway.audio.pcm import Int16Array
@@ -29,6 +30,7 @@ from gateway.calls.reception import OfferParts
 from gateway.calls.supervisor import CallSupervisor
 from gateway.calls.ticker import Ticker
 from gateway.calls.waiting import Queues
+from gateway.capacity.drain import Drain
 from gateway.clients.azure_monitor import AzureMonitor
 from gateway.clients.call_automation import Budget, CallAutomation
 from gateway.clients.credentials import Credentials
@@ -41,6 +43,7 @@ from gateway.outcome import Outcome, Reason
 from gateway.rate import Rate
 from gateway.server.app import make_public_app
 from gateway.server.doorkeeper import Doorkeeper
+from gateway.server.draining import see_out
 from gateway.server.guard import Guard
 from gateway.server.keys import CLIPS, GUARD, HANDSHAKES, LIVE, SUBSCRIPTIONS, SUPERVISOR, TELEMETRY, WALL_CLOCK
 from gateway.server.listener import listen
@@ -73,6 +76,7 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         reread: Callable[[], GatewayConfig] | None = None,
+        grace_s: float | None = None,
     ) -> None:
         """Not listening yet.
 
@@ -82,6 +86,7 @@ class Gateway:
             wall_clock: seconds since the epoch.
             reread: reads and checks the configuration again, in a thread, raising ConfigError; without it a reload
                 finds the same as before.
+            grace_s: how long a drain may take; overrides `drain.grace_s`.
         """
         self._config = config
         self._reread = reread or (lambda: config)
@@ -95,6 +100,8 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, config, clock)
         self.callers = CallerDesk(config.admission.replicas, self.telemetry, clock, wall_clock)
+        self.drain = Drain(config.drain.plan(config.longest_call_s, grace_s))
+        self._claims = MemoryClaims(clock)
         self.supervisor = CallSupervisor(self.telemetry.bug, self.callers.ended)
         self.capacity = CapacityDesk(
             config, lambda: self.telemetry.vitals, lambda: len(self.supervisor), self.telemetry, clock
@@ -116,7 +123,8 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """New calls are taken."""
-        return self._listening and not self.broken and all(ready.is_set() for ready in self._keys_ready)
+        serves = self._listening and not self.broken and not self.drain.begun
+        return serves and all(ready.is_set() for ready in self._keys_ready)
 
     async def wait_ready(self) -> None:
         """After `start`."""
@@ -130,6 +138,27 @@ class Gateway:
         self.broken = True
         self.telemetry.bug()
         log.error("background.broken", part=task.get_name(), exc_info=task.exception())
+
+    def begin_drain(self, *, settle: bool = True) -> None:
+        """Not ready from now on; a second time changes nothing. `see_out` waits for the rest.
+
+        Args:
+            settle: wait until nobody routes calls here any more, even with none under way.
+        """
+        if self.drain.begin(self._clock(), settle=settle):
+            self.telemetry.draining()
+            plan = asdict(self.drain.plan)
+            log.info("drain.began", live=len(self.supervisor), ringing=self._claims.undecided, settle=settle, **plan)
+
+    def hurry_drain(self) -> None:
+        """Do not wait for calls to end of themselves."""
+        self.begin_drain(settle=False)
+        self.drain.hurry(self._clock())
+        log.warning("drain.hurried", live=len(self.supervisor))
+
+    async def see_out(self) -> None:
+        """After `begin_drain`: until the last call is over, or time is up."""
+        await see_out(self.drain, self.supervisor, lambda: self._claims.undecided, self._clock)
 
     async def stop(self) -> None:
         """Hang up what is live and leave nothing open."""
@@ -148,6 +177,7 @@ class Gateway:
         key = own_key(config)
         tickets = make_ticket_keys(config, key)
         key_sets = make_key_sets(config, key_http, clock, self.telemetry)
+        self.telemetry.watch_ringing(lambda: self._claims.undecided)
         self.telemetry.watch_keys({keys.name: keys.age_s for keys in key_sets.all})
         strangers, friends = (Doorkeeper(self.telemetry.stranger_evicted, clock) for _ in range(2))
         guard = Guard(
@@ -161,7 +191,7 @@ class Gateway:
         ticker = Ticker(clock, self.telemetry.ticker_late)
         capacity = self.capacity
         queues = Queues(self.telemetry, clock)
-        claims, hooks, transfers = MemoryClaims(clock), Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
+        hooks, transfers = Hooks(hook_http), Rate(TRANSFERS_PER_MINUTE, clock)
         name_of = Pseudonyms(key).of
 
         def make_offers(wanted: GatewayConfig) -> Offers:
@@ -175,8 +205,9 @@ class Gateway:
                         wanted, _targets(wanted, credentials), model_http, capacity, self.telemetry, clock
                     ),
                     tickets=tickets,
-                    claims=claims,
+                    claims=self._claims,
                     closed=self._closed,
+                    drain=self.drain,
                     queues=queues,
                     callers=self.callers,
                     supervisor=self.supervisor,
@@ -193,6 +224,7 @@ class Gateway:
 
         self.live = LiveConfiguration(config, make_offers, self._reread, self._closed, capacity, self.telemetry)
         app = make_public_app(self.telemetry, strangers, clock, access_log=server.log.access)
+        app.on_response_prepare.append(self._send_elsewhere)
         self._fill(app, guard, phrases(PLAYER_RATE_HZ, config.call.clip_language))
         self._run_beside("ticker", ticker.run())
         self._run_beside("telemetry", self.telemetry.run())
@@ -208,6 +240,12 @@ class Gateway:
         self.public_port = await listen(app, server.host, server.port, strangers, self._stack)
         self._keys_ready = tuple(keys.ready for keys in key_sets.all)
         self._listening = True
+
+    async def _send_elsewhere(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """While draining no connection is kept: the next request of a proxy finds the process that takes over."""
+        if self.drain.begun and not isinstance(response, web.WebSocketResponse):
+            response.force_close()
+            response.headers[hdrs.CONNECTION] = "close"  # the headers are made already
 
     def _monitor_watch(self, credentials: Credentials, http: aiohttp.ClientSession, desk: CapacityDesk) -> MonitorWatch:
         monitor = AzureMonitor(http, credentials.for_resource_manager)

@@ -26,10 +26,16 @@ GC_THRESHOLD = 20_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
+    parser.add_argument(
+        "--grace-seconds",
+        type=float,
+        metavar="N",
+        help="from SIGTERM until this process is killed; live calls are told goodbye before (overrides drain.grace_s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, and then until the last call is over.
 
     Raises:
         ConfigError: the configuration is wrong; its text lists every error.
@@ -40,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 50, 50)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(Gateway(config, reread=partial(read_configuration, args.config))))
+        reread = partial(read_configuration, args.config)
+        runner.run(_serve(Gateway(config, reread=reread, grace_s=args.grace_seconds)))
     return 0
 
 
@@ -75,17 +82,46 @@ async def _reload_at(signalled: asyncio.Event, live: LiveConfiguration) -> None:
             log.exception("config.reload_broken")
 
 
+class Signals:
+    """What each signal means to a gateway.
+
+    SIGTERM drains; a second one changes nothing, because those who send it may send it twice. SIGINT, which is a person
+    at a keyboard, drains without waiting for routers; the second one does not wait for calls either. SIGQUIT never
+    waits for calls: the drain's last minutes begin. SIGHUP reads the configuration again.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.stop, self.reload = asyncio.Event(), asyncio.Event()
+        self._gateway = gateway
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._drain)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGQUIT, self._hurry)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
+
+    def _drain(self) -> None:
+        self._gateway.begin_drain()
+        self.stop.set()
+
+    def _interrupt(self) -> None:
+        if self.stop.is_set():
+            self._hurry()
+            return
+        self._gateway.begin_drain(settle=False)
+        self.stop.set()
+
+    def _hurry(self) -> None:
+        self._gateway.hurry_drain()
+        self.stop.set()
+
+
 async def _serve(gateway: Gateway) -> None:
-    stop, hang_up = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
+    signals = Signals(gateway)
     await gateway.start()
-    reloading = asyncio.create_task(_reload_at(hang_up, gateway.live), name="reload at SIGHUP")
+    reloading = asyncio.create_task(_reload_at(signals.reload, gateway.live), name="reload at SIGHUP")
     log.info("gateway.ready", public_port=gateway.public_port, metrics_port=gateway.metrics_port)
-    await stop.wait()
+    await signals.stop.wait()
     reloading.cancel()
-    log.info("gateway.stopping", live_calls=len(gateway.supervisor))
+    await gateway.see_out()
     await gateway.stop()
     log.info("gateway.stopped")

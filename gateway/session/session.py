@@ -206,6 +206,15 @@ class CallSession:
             self._hang_up(outcome, now)
         return self._take()
 
+    def let_go(self, outcome: Outcome, now: float) -> list[Effect]:
+        """The agent leaves, after what it has said so far: a person takes over where the line has one, else an apology.
+
+        A caller who is on the way to a person stays on it.
+        """
+        if not self._life.ending and not self._farewell.said:
+            self._give_up(outcome, now)
+        return self._take()
+
     def say_goodbye(self, outcome: Outcome, now: float) -> list[Effect]:
         """Apologise, then end the call after the last word, whatever was going on."""
         if not self._life.ending:

@@ -19,7 +19,7 @@ KEY_FILE = "twin.key"
 
 
 def twin_sections(port: int, phone_url: str, models_url: str, *, metrics_port: int = 0) -> dict[str, Any]:
-    """The sections `version`, `server`, `acs`, `event_grid` and `resources`, as a YAML file would hold them.
+    """The sections `version`, `server`, `acs`, `event_grid`, `resources` and `drain`, as a YAML file would hold them.
 
     Args:
         port: of the gateway, for calls; the twin must be told the same.
@@ -41,4 +41,5 @@ def twin_sections(port: int, phone_url: str, models_url: str, *, metrics_port: i
         "acs": {"keys_url": keys_url, "resources": [phone]},
         "event_grid": {"entra": {"tenant_id": TENANT, "audience": EVENT_AUDIENCE, "keys_url": keys_url}},
         "resources": [{"name": RESOURCE, "endpoint": models_url, "key_file": KEY_FILE}],
+        "drain": {"settle_s": 0},
     }

@@ -31,6 +31,8 @@ class MemoryClaims:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._claims: dict[str, Claim] = {}
+        self.undecided = 0
+        """claims that are neither settled nor released: calls that ring"""
 
     def claim(self, keys: Iterable[str]) -> tuple[Claim, bool]:
         """Claim a call by all its keys (event id, context hash).
@@ -44,6 +46,7 @@ class MemoryClaims:
             if key in self._claims:
                 return self._claims[key], False
         claim = Claim(wanted)
+        self.undecided += 1
         for key in wanted:
             self._claims[key] = claim
         return claim, True
@@ -51,16 +54,20 @@ class MemoryClaims:
     def settle(self, claim: Claim) -> None:
         """The call has been dealt with; copies of its event are duplicates from now on."""
         claim.settled_at = self._clock()
-        claim.settled.set()
+        self._decided(claim)
 
     def release(self, claim: Claim) -> None:
         """The call could not be dealt with: the next delivery of its event tries again."""
         for key in claim.keys:
             self._claims.pop(key, None)
-        claim.settled.set()
+        self._decided(claim)
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    def _decided(self, claim: Claim) -> None:
+        self.undecided -= 1
+        claim.settled.set()
 
     def _expire(self) -> None:
         """Drop what is too old; the dict keeps the order of claiming, so only its front is looked at."""

@@ -143,6 +143,15 @@ class GatewayMetrics:
     def _add_calls(self) -> None:
         endings = [Outcome(reason) for reason in Reason]
         self.calls_active = Gauge("gateway_calls_active", "Calls being set up or held.", registry=self._registry)
+        self.calls_ringing = Gauge(
+            "gateway_calls_ringing", "Incoming calls that are being decided on.", registry=self._registry
+        )
+        self.calls_limit = Gauge(
+            "gateway_calls_limit", "Calls at once that the process takes on.", registry=self._registry
+        )
+        self.draining = Gauge(
+            "gateway_draining", "1 while the process waits for its last calls to end.", registry=self._registry
+        )
         self.calls = ClosedCounter(
             self._counter(
                 "gateway_calls", "Endings of calls, and of attempts that never became one.", "result", "reason"

@@ -53,6 +53,7 @@ class Telemetry:
         self.metrics.add_names(
             [deployment.name for deployment in config.deployments], [resource.name for resource in config.resources]
         )
+        self.metrics.calls_limit.set(config.admission.calls)
         self.metrics.queue_callers.extend([line.name for line in config.lines])
         self._tokens.costs.configure(config.deployments)
         self.metrics.forget_accounts([each.name for each in config.deployments if each.budget is not None])
@@ -67,6 +68,14 @@ class Telemetry:
     def reloaded(self, result: ReloadResult) -> None:
         """The configuration was read again."""
         self.metrics.config_reloads.inc(result)
+
+    def draining(self) -> None:
+        """The process takes its leave."""
+        self.metrics.draining.set(1)
+
+    def watch_ringing(self, count: Callable[[], int]) -> None:
+        """Export how many calls are being decided on."""
+        self.metrics.calls_ringing.set_function(count)
 
     def lines_closed(self, number: int) -> None:
         """So many lines are closed by operators now."""

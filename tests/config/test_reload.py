@@ -30,7 +30,7 @@ def refused(document: dict[str, Any], changed: dict[str, Any]) -> list[str]:
 
 def test_every_section_is_either_for_new_calls_or_needs_a_restart() -> None:
     assert GatewayConfig.model_fields.keys() > FOR_NEW_CALLS
-    assert GatewayConfig.model_fields.keys() - FOR_NEW_CALLS == {"version", "server", "acs", "event_grid"}
+    assert GatewayConfig.model_fields.keys() - FOR_NEW_CALLS == {"version", "server", "acs", "event_grid", "drain"}
 
 
 def test_the_same_needs_no_restart(document: dict[str, Any]) -> None:
