@@ -6,6 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := build/tools
+AZURE := build/azure
 ARGS ?=
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
@@ -27,12 +28,13 @@ COMPILE = $(TOOLS)/bin/uv pip compile --quiet --no-config --python $(TOOLS)/bin/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-system test-api lint docs metrics-doc config-doc lock audit sbom clean
+.PHONY: help demo test test-system test-python313 test-api lint docs metrics-doc config-doc lock audit sbom clean
 
 help: ## Say what there is
 	@echo "make demo           a call you can hear and see, on this machine alone; ARGS=--help says more"
 	@echo "make test           lint, types and tests; Python alone, no root"
-	@echo "make test-system    tests that need Debian packages (promtool, of package prometheus)"
+	@echo "make test-system    image, chart, rules, scripts: needs root and Debian packages, which .ci/run installs"
+	@echo "make test-python313 the tests on the image's Python, in a chroot; a quarter of an hour, root and debootstrap"
 	@echo "make test-api       made-up requests by docs/openapi.yaml against a running gateway; minutes; ARGS=--help"
 	@echo "make lint           ruff and mypy alone"
 	@echo "make docs           write docs/METRICS.md and docs/CONFIGURATION.md from the code"
@@ -55,8 +57,11 @@ lint: $(VENV)/.dev
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal -m "not system"
 
-test-system: $(VENV)/.dev
-	$(BIN)/pytest -m system
+test-system: $(VENV)/.deploy $(AZURE)/.installed
+	$(BIN)/pytest -n 2 --dist loadgroup -m system $(ARGS)
+
+test-python313:
+	tests/system/lab/suite_on_python313.sh $(ARGS)
 
 docs: metrics-doc config-doc
 
@@ -71,10 +76,12 @@ lock: $(TOOLS)/.installed
 	@echo "==> Locking; what still fits stays as it is, unless ARGS says otherwise"
 	$(COMPILE) --extra dev --group build pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --extra demo --group build pyproject.toml --constraint requirements/dev.txt --output-file requirements/demo.txt
+	$(COMPILE) --extra deploy --group build pyproject.toml --constraint requirements/dev.txt --output-file requirements/deploy.txt
 	$(COMPILE) --extra api --group build pyproject.toml --constraint requirements/dev.txt --output-file requirements/api.txt
 	$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(COMPILE) --group tools --output-file requirements/tools.txt
+	$(COMPILE) --group azure --output-file requirements/azure.txt
 
 # A service that is silent, or knows nothing, would pass for good news. So it is first asked about a release that is
 # known to be vulnerable. Markers are cut off: what is locked for another platform is audited as well.
@@ -124,6 +131,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP) $(OURSELVES)
 	@touch $(VENV)/.demo $@
 
+$(VENV)/.deploy: requirements/deploy.txt pyproject.toml | $(BIN)/python
+	@echo "==> Installing the gateway and what checks a deployment, as locked"
+	$(PIP) $(LOCKED) requirements/deploy.txt
+	$(PIP) $(OURSELVES)
+	@touch $(VENV)/.demo $(VENV)/.dev $@
+
 $(VENV)/.api: requirements/api.txt pyproject.toml | $(BIN)/python
 	@echo "==> Installing the gateway and what makes up requests, as locked"
 	$(PIP) $(LOCKED) requirements/api.txt
@@ -135,6 +148,13 @@ $(TOOLS)/.installed: requirements/tools.txt
 	@echo "==> Installing the tools that lock, audit and list, as locked"
 	@$(MAKE) --no-print-directory VENV=$(TOOLS) $(TOOLS)/bin/python
 	$(TOOLS)/bin/python -m pip install $(PIP_OPTIONS) $(LOCKED) requirements/tools.txt
+	@touch $@
+
+# Most of a minute and of a gigabyte; byte code of what is never imported would double the former.
+$(AZURE)/.installed: requirements/azure.txt
+	@echo "==> Installing Azure's command line, as locked: what deploy/azure is tested with"
+	@$(MAKE) --no-print-directory VENV=$(AZURE) $(AZURE)/bin/python
+	$(AZURE)/bin/python -m pip install $(PIP_OPTIONS) --quiet --no-compile --require-hashes --requirement requirements/azure.txt
 	@touch $@
 
 $(BIN)/python:

@@ -28,7 +28,9 @@ ASKED_FOR = {
     "runtime": RUNTIME,
     "demo": [*RUNTIME, *EXTRAS["demo"], *GROUPS["build"]],
     "dev": [*RUNTIME, *EXTRAS["demo"], *EXTRAS["dev"], *GROUPS["build"]],
+    "deploy": [*RUNTIME, *EXTRAS["demo"], *EXTRAS["dev"], *EXTRAS["deploy"], *GROUPS["build"]],
     "api": [*RUNTIME, *EXTRAS["demo"], *EXTRAS["api"], *GROUPS["build"]],
+    "azure": GROUPS["azure"],
     "tools": GROUPS["tools"],
 }
 """Locks by what they have to hold of pyproject.toml."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,9 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture
-def promtool() -> str:
-    path = shutil.which("promtool")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is missing; .ci/run installs it")
-        pytest.skip("promtool is missing: apt-get install prometheus")
-    return path
+def promtool(needs: Callable[..., None]) -> str:
+    needs("promtool")
+    return shutil.which("promtool") or "promtool"
 
 
 def test_promtool_has_nothing_to_say(promtool: str) -> None:
@@ -40,7 +36,7 @@ def test_promtool_has_nothing_to_say(promtool: str) -> None:
     metrics.new_folder().fold(CallCounts(uplink_ms=20, underruns=1))
     metrics.added_delay.fold(Direction.DOWNLINK, [0.0004])
 
-    checked = subprocess.run(  # noqa: S603 - a fixed command
+    checked = subprocess.run(
         [promtool, "check", "metrics"], input=generate_latest(registry), capture_output=True, check=False, timeout=60
     )
 
@@ -50,7 +46,7 @@ def test_promtool_has_nothing_to_say(promtool: str) -> None:
 def test_rules_say_what_they_should(promtool: str) -> None:
     files = sorted(Path(__file__).parent.joinpath("rules").glob("*.test.yaml"))
     assert files
-    checked = subprocess.run(  # noqa: S603 - a fixed command
+    checked = subprocess.run(
         [promtool, "test", "rules", *map(str, files)], capture_output=True, check=False, timeout=60
     )
     assert checked.returncode == 0, checked.stdout.decode() + checked.stderr.decode()
