@@ -82,6 +82,9 @@ class OfferObserver(Protocol):
     def call(self, call_id: str, deployment: Deployment) -> CallObserver:
         """The observer of a call that begins."""
 
+    def offered(self, result: str) -> None:
+        """What became of an incoming call: answered, diverted, busy, refused, ignored, failed or undecided."""
+
     def queued(self, line: str, callers: int) -> None:
         """So many wait on a line now."""
 

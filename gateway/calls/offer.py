@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 
@@ -20,7 +21,7 @@ from gateway.calls.variables import agent_for_call
 from gateway.capacity.callers import CallerRefusal
 from gateway.clients.call_automation import CallAutomation
 from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnavailable, NoCapacity
-from gateway.outcome import Outcome, Reason
+from gateway.outcome import Outcome, Reason, Result
 from gateway.store.memory import Claim
 from gateway.wire.event_grid import IncomingCall
 
@@ -29,6 +30,15 @@ log = structlog.get_logger()
 
 class Undecided(GatewayError):  # noqa: N818 - named for what happened
     """The call could not be dealt with, but another try may: the network is asked to deliver the event again."""
+
+
+class Decided(NamedTuple):
+    """What became of an incoming call."""
+
+    outcome: Outcome | None
+    """None: it lives on, or has counted its ending itself"""
+    result: str
+    """for the count of incoming calls"""
 
 
 class Offers:
@@ -50,12 +60,21 @@ class Offers:
         Raises:
             Undecided: nothing was decided and the event should come again.
         """
+        try:
+            decided = await self._decide(call)
+        except Undecided:
+            self._parts.observer.offered("undecided")
+            raise
+        self._parts.observer.offered(decided.result)
+        return decided.outcome
+
+    async def _decide(self, call: IncomingCall) -> Decided:
         claim, ours = self._parts.claims.claim((f"event:{call.event_id}", f"call:{call.context_hash}"))
         if not ours:
-            return await self._wait_for_other(claim)
+            return _ended(await self._wait_for_other(claim))
         try:
             async with asyncio.timeout(self._deadlines.offer_total_s):
-                outcome = await self._deal_with(call)
+                decided = await self._deal_with(call)
         except BaseException as error:
             self._forget(call)
             self._parts.claims.release(claim)
@@ -64,7 +83,7 @@ class Offers:
             raise
         self._forget(call)
         self._parts.claims.settle(claim)
-        return outcome
+        return decided
 
     def _forget(self, call: IncomingCall) -> None:
         """A call that never came about counts against nobody's limits."""
@@ -72,57 +91,59 @@ class Offers:
         if self._parts.supervisor.get(call_id) is None:
             self._parts.callers.ended(call_id, talked=False)
 
-    async def _deal_with(self, call: IncomingCall) -> Outcome | None:
+    async def _deal_with(self, call: IncomingCall) -> Decided:
         parts = self._parts
         known = parts.acs.get(call.resource.lower())
         if known is None:
-            return Outcome(Reason.NO_LINE)  # another resource's event: not ours to touch
+            return _ended(Outcome(Reason.NO_LINE))  # another resource's event: not ours to touch
         resource, acs = known
         age_s = parts.wall_clock() - call.event_time
         if age_s > self._deadlines.event_stale_s:
-            return Outcome(Reason.STALE_EVENT)  # a phone rings 30 s: there would be nobody to talk to
+            return _ended(Outcome(Reason.STALE_EVENT))  # a phone rings 30 s: there would be nobody to talk to
         at = datetime.fromtimestamp(call.event_time, UTC)
         found = route(parts.config.lines, call.called.phone_number, call.caller.phone_number, at, parts.closed)
         line = found.line
         if not parts.drain.takes(MINUTE_S * (1.0 if line is None else line.max_minutes), parts.clock()):
             raise Undecided("this process is leaving: another one should take the call")
         if line is None or found.refusal is Reason.REJECTED_CALLER:
-            return await self._diversion.reject(acs, call, Outcome(found.refusal or Reason.NO_LINE))
+            return _ended(await self._diversion.reject(acs, call, Outcome(found.refusal or Reason.NO_LINE)))
         agent = agent_for_call(parts.config.agent(line.agent), line, at, call.headers)
         number = call.caller.phone_number
         caller = None if number is None else parts.name_of(number)
         offer = Offer(call, line, agent, resource, acs, parts.tickets.call_id(call.context), caller)
         structlog.contextvars.bind_contextvars(call_id=offer.call_id)
         if found.refusal is not None:
-            return await self._diversion.divert(offer, Outcome(found.refusal))
+            return _diverted(await self._diversion.divert(offer, Outcome(found.refusal)))
         return await self._within_limits(offer)
 
-    async def _within_limits(self, offer: Offer) -> Outcome | None:
+    async def _within_limits(self, offer: Offer) -> Decided:
         """Take the call, if its line and its caller may have one more."""
         callers = self._parts.callers
         refusal = callers.refusal(offer.line, offer.caller)
         if refusal is CallerRefusal.LINE_CALLS:
-            return await self._diversion.divert(offer, Outcome(Reason.CAPACITY), may_wait=True)
+            return _diverted(await self._diversion.divert(offer, Outcome(Reason.CAPACITY), may_wait=True))
         if refusal is not None:
-            return await self._diversion.reject(offer.acs, offer.call, Outcome(Reason.REJECTED_CALLER))
+            return _ended(await self._diversion.reject(offer.acs, offer.call, Outcome(Reason.REJECTED_CALLER)))
         callers.began(offer.call_id, offer.line, offer.caller)
         return await self._take(offer)
 
-    async def _take(self, offer: Offer) -> Outcome | None:
+    async def _take(self, offer: Offer) -> Decided:
         """Answer with an agent, if one has room."""
         parts = self._parts
         if parts.queues.waiting(offer.line.name):
-            return await self._diversion.divert(offer, Outcome(Reason.CAPACITY), may_wait=True)  # nobody is overtaken
+            full = Outcome(Reason.CAPACITY)
+            return _diverted(await self._diversion.divert(offer, full, may_wait=True))  # nobody is overtaken
         started = parts.clock()
         try:
             seated = await parts.models.dial(offer.agent, offer.call_id)
         except NoCapacity as error:
-            return await self._diversion.divert(offer, error.outcome, may_wait=not error.process)
+            return _diverted(await self._diversion.divert(offer, error.outcome, may_wait=not error.process))
         except ModelUnavailable as error:
-            return await self._diversion.divert(offer, error.outcome, may_wait=True)
-        if await self._answer(offer, seated):
-            parts.observer.setup("event_to_answered", parts.clock() - started)
-        return None
+            return _diverted(await self._diversion.divert(offer, error.outcome, may_wait=True))
+        if not await self._answer(offer, seated):
+            return Decided(None, "ignored")
+        parts.observer.setup("event_to_answered", parts.clock() - started)
+        return Decided(None, "answered")
 
     async def _answer(self, offer: Offer, seated: Seated) -> bool:
         """Answer while the greeting is being made; whoever else answered has the call."""
@@ -162,3 +183,20 @@ class Offers:
         if claim.settled_at is None:
             raise Undecided("the other delivery of this event failed")
         return Outcome(Reason.DUPLICATE)
+
+
+def _ended(outcome: Outcome) -> Decided:
+    """Nobody answered."""
+    if outcome.reason in (Reason.CAPACITY, Reason.MODEL_RATE_LIMITED):
+        return Decided(outcome, "busy")
+    if outcome.reason is Reason.REDIRECTED:
+        return Decided(outcome, "diverted")
+    return Decided(outcome, _RESULT[outcome.result])
+
+
+def _diverted(outcome: Outcome | None) -> Decided:
+    """A person or the queue, if somebody has the call."""
+    return Decided(None, "diverted") if outcome is None else _ended(outcome)
+
+
+_RESULT = {Result.REFUSED: "refused", Result.IGNORED: "ignored", Result.FAILED: "failed", Result.COMPLETED: "ignored"}

@@ -91,7 +91,6 @@ async def _offer(offers: Offers, telemetry: Telemetry, call: event_grid.Incoming
     try:
         outcome = await offers.consider(call)
     except Undecided as error:
-        telemetry.offer_undecided()
         log.warning("offer.undecided", cause=str(error))
         return False
     if isinstance(outcome, Outcome):

@@ -17,7 +17,16 @@ from gateway.session.effects import Fields, Note
 from gateway.session.events import Usage
 from gateway.session.session import CallSession
 from gateway.telemetry.counts import CallCounts
-from gateway.telemetry.labels import ChargeSource, ReplyMoment, ReplySource, SetupStage, StopSince, model_event_type
+from gateway.telemetry.labels import (
+    LONG_SILENCE_S,
+    ChargeSource,
+    ReplyMoment,
+    ReplySource,
+    SetupStage,
+    Silence,
+    StopSince,
+    model_event_type,
+)
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.reading import read_counts
 from gateway.telemetry.tokens import TokenMeter
@@ -26,6 +35,8 @@ from gateway.telemetry.trace import CallTrace
 log = structlog.get_logger()
 
 MS = 1 / 1000
+ONE_WAY_S = 20.0
+"""A caller who says nothing for so long is rare; a line that carries one direction only is not."""
 LOGGED = frozenset(
     {
         "call.offered",
@@ -72,6 +83,9 @@ class CallTelemetry:
         self._answered_at: float | None = None
         self._onset_at: float | None = None
         self._onset_of_stop: float | None = None
+        self._heard_caller = False
+        self._filler_said = False
+        """in the present turn"""
         self._has_media = False
         self._greeted = False
         self._handlers: dict[str, Callable[[Fields, float], None]] = {
@@ -168,6 +182,8 @@ class CallTelemetry:
         duration_s = None if self._answered_at is None else now - self._answered_at
         if duration_s is not None:
             self._metrics.call_duration.observe(duration_s)
+            if duration_s >= ONE_WAY_S and not self._heard_caller:
+                self._metrics.one_way_audio.inc()
         self._metrics.calls_active.dec()
         self._metrics.call_ended(outcome)
         fields: Fields = {
@@ -200,11 +216,17 @@ class CallTelemetry:
         self._greeted = True
 
     def _on_onset(self, fields: Fields, _now: float) -> None:
+        self._heard_caller = True
         at = fields["at"]
         self._onset_at = at if isinstance(at, float) else None
 
     def _on_latency(self, fields: Fields, _now: float) -> None:
         source = ReplySource.FILLER if fields["filler"] else ReplySource.MODEL
+        if not self._filler_said:
+            heard_ms = fields[_LATENCY_FIELD[ReplyMoment.HEARD]]
+            long = isinstance(heard_ms, int | float) and heard_ms * MS > LONG_SILENCE_S
+            self._metrics.turns.inc(Silence.LONG if long else Silence.SHORT)
+        self._filler_said = source is ReplySource.FILLER
         for moment in ReplyMoment:
             milliseconds = fields[_LATENCY_FIELD[moment]]
             if isinstance(milliseconds, int | float):

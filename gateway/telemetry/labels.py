@@ -55,6 +55,18 @@ class CommandResult(StrEnum):
     REFUSED = "refused"
 
 
+class OfferResult(StrEnum):
+    """What became of an incoming call before it was a conversation."""
+
+    ANSWERED = "answered"  # by an agent
+    DIVERTED = "diverted"  # to a person or into the queue
+    BUSY = "busy"  # no capacity, and nowhere else to go
+    REFUSED = "refused"  # on purpose: no line, outside of the hours, limits of a caller
+    IGNORED = "ignored"  # a duplicate, too old, or the caller was gone
+    FAILED = "failed"  # no model, or the network did not take our answer: it heard a busy line
+    UNDECIDED = "undecided"  # Event Grid was asked to come again; counted once for every try
+
+
 class SetupStage(StrEnum):
     """Steps from the ringing phone to the agent's first word."""
 
@@ -70,6 +82,17 @@ class ReplyMoment(StrEnum):
     RECEIVED = "received"  # first audio came from the model
     SENT = "sent"  # its first frame left for the phone
     HEARD = "heard"  # that frame reached the caller's ear, by the playout clock and the declared far-end delay
+
+
+class Silence(StrEnum):
+    """How long a caller who had spoken heard nothing."""
+
+    SHORT = "short"
+    LONG = "long"  # more than LONG_SILENCE_S
+
+
+LONG_SILENCE_S = 4.0
+"""The most that a caller should ever hear of nothing."""
 
 
 class ReplySource(StrEnum):

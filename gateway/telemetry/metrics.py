@@ -159,6 +159,13 @@ class GatewayMetrics:
             {"result": list(Result), "reason": list(Reason)},
             only=[(ending.result.value, ending.reason.value) for ending in endings],
         )
+        self.offers = self._closed(
+            "gateway_offers", "Incoming calls, by what became of them.", {"result": list(labels.OfferResult)}
+        )
+        self.one_way_audio = self._counter(
+            "gateway_one_way_audio_suspected",
+            "Answered calls of 20 s or more in which our own ears never heard the caller.",
+        )
         self.call_duration = self._histogram(
             "gateway_call_duration", "Answered calls, from the answer to their end.", DURATION_S
         )
@@ -177,10 +184,6 @@ class GatewayMetrics:
         self.headers_ignored = self._counter(
             "gateway_event_grid_headers_ignored",
             "Custom headers of incoming calls that were not as documented, or too many.",
-        )
-        self.offers_undecided = self._counter(
-            "gateway_offers_undecided",
-            "Incoming calls that could not be dealt with; the network was asked to come again.",
         )
         self.callbacks = self._closed(
             "gateway_callbacks", "Callback events of answered calls.", {"kind": labels.CALLBACKS}
@@ -240,6 +243,11 @@ class GatewayMetrics:
         )
 
     def _add_conversation(self) -> None:
+        self.turns = self._closed(
+            "gateway_turns",
+            "Turns of callers, by how long nothing was heard after them; long: over 4 s. A filler ends a silence.",
+            {"silence": list(labels.Silence)},
+        )
         self.reply_latency = self._timed(
             "gateway_reply_latency",
             "From the caller's true end of speech (our own ears) to the reply; a filler is counted apart.",

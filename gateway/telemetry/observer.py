@@ -15,7 +15,7 @@ from gateway.clients.voice_live import DialResult
 from gateway.config import Deployment, GatewayConfig
 from gateway.outcome import Outcome
 from gateway.telemetry.call import CallTelemetry
-from gateway.telemetry.labels import CommandResult, Door, OperatorCommand, ReloadResult, SetupStage
+from gateway.telemetry.labels import CommandResult, Door, OfferResult, OperatorCommand, ReloadResult, SetupStage
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.telemetry.process import ProcessWatch
 from gateway.telemetry.tokens import TokenMeter
@@ -95,8 +95,9 @@ class Telemetry:
         """Custom headers of an incoming call were left out."""
         self.metrics.headers_ignored.inc(number)
 
-    def offer_undecided(self) -> None:
-        self.metrics.offers_undecided.inc()
+    def offered(self, result: str) -> None:
+        """What became of an incoming call."""
+        self.metrics.offers.inc(OfferResult(result))
 
     def attempt_ended(self, outcome: Outcome) -> None:
         """An incoming call was dealt with without becoming a call."""

@@ -340,7 +340,7 @@ def report(tallies: Mapping[str, Tally], running: Running) -> int:
     statuses = sum((tally.statuses for tally in tallies.values()), Counter[int]())
     print(f"\noperations {len(tallies)}, requests {sum(tally.examples for tally in tallies.values())}")
     print("answers    " + ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items())))
-    for name in ("gateway_voice_live_dials_total", "gateway_offers_undecided_total", "gateway_bug_total"):
+    for name in ("gateway_voice_live_dials_total", "gateway_bug_total"):
         print(f"{name} {running.count(name):g}")
     print(f"findings   {len(findings)}")
     for finding, count in Counter(findings).most_common(20):

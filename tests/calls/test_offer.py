@@ -14,7 +14,9 @@ import aiohttp
 import orjson
 import pytest
 
+from gateway.calls.offer import _diverted, _ended
 from gateway.config import parse
+from gateway.outcome import Outcome, Reason, Result
 from gateway.server.gateway import Gateway
 from gateway.simulator.configuration import KEY_FILE, RESOURCE, twin_sections
 from gateway.simulator.phone import CallPlan, HangUp, PhoneNetwork, PhoneSwitches, WaitAgent
@@ -24,6 +26,7 @@ from gateway.simulator.ports import reserved_ports
 from gateway.simulator.virtual_time import virtual_time_runner
 from gateway.simulator.voice_live import TwinOptions, VoiceLiveTwin
 from gateway.simulator.voice_live.options import Access, CloseFault, Faults, HandshakeFault
+from gateway.telemetry.labels import OfferResult
 
 KEY = base64.b64encode(b"a key of the twin, nobody's secret").decode()
 TICKET_KEY = b"t" * 32
@@ -115,7 +118,7 @@ class Rig:
 
     @property
     def undecided(self) -> float | None:
-        return self.gateway.registry.get_sample_value("gateway_offers_undecided_total")
+        return self.gateway.registry.get_sample_value("gateway_offers_total", {"result": "undecided"})
 
     def verbs(self) -> list[str]:
         """What was asked of Call Automation before the calls: answer, reject."""
@@ -569,3 +572,18 @@ def test_a_gateway_that_stops_while_the_answer_is_under_way_hangs_up(on_rig: OnR
         assert rig.endings() == {"drain_deadline": 1}
 
     on_rig(test, Setup())
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_ending_of_an_offer_has_its_place_in_the_count(reason: Reason) -> None:
+    counted = _ended(Outcome(reason)).result
+    assert counted in set(OfferResult)
+    assert (counted == "busy") == (reason in (Reason.CAPACITY, Reason.MODEL_RATE_LIMITED))
+    assert (counted == "failed") == (
+        Outcome(reason).result is Result.FAILED and reason is not Reason.MODEL_RATE_LIMITED
+    )
+
+
+def test_who_is_handed_on_is_neither_answered_nor_lost() -> None:
+    assert _diverted(None).result == _diverted(Outcome(Reason.REDIRECTED)).result == "diverted"
+    assert _diverted(Outcome(Reason.CAPACITY)).result == "busy"

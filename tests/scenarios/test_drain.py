@@ -98,7 +98,7 @@ def test_a_call_that_would_not_fit_is_left_to_the_next_process(
             record = await (await stack.phone.start_call(stays(5.0))).wait()
             assert not record.answers
             sample = stack.gateway.registry.get_sample_value
-            assert sample("gateway_offers_undecided_total") >= 1
+            assert sample("gateway_offers_total", {"result": "undecided"}) >= 1
             route = {"route": "/events/incoming-call", "status": "500"}
             assert sample("gateway_http_requests_total", route) >= 1
 

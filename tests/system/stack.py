@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import secrets
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -108,3 +111,43 @@ async def until(port: int, path: str, wanted: int, timeout_s: float = READY_S) -
     async with asyncio.timeout(timeout_s):
         while await status(port, path) != wanted:
             await asyncio.sleep(0.1)
+
+
+@dataclass
+class GatewayProcess:
+    """`gateway serve` of this checkout, on loopback."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    metrics_port: int
+    log_file: Path
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def wait(self, timeout_s: float) -> int:
+        """Its exit code."""
+        async with asyncio.timeout(timeout_s):
+            return await self.process.wait()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Its log, line by line."""
+        return [json.loads(line) for line in self.log_file.read_text(encoding="utf-8").splitlines() if line[:1] == "{"]
+
+
+@asynccontextmanager
+async def gateway_process(file: Path, port: int, metrics_port: int) -> AsyncIterator[GatewayProcess]:
+    """Ready; killed in the end if it still runs."""
+    log = file.with_suffix(".log")
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", "--config", str(file), stdout=out, stderr=out
+        )
+    try:
+        await until(metrics_port, "/readyz", 200)
+        yield GatewayProcess(process, port, metrics_port, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

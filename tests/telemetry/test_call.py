@@ -266,3 +266,29 @@ def test_notes_with_words_reach_the_trace_that_was_asked_for_and_never_the_log(t
 
 def test_what_is_logged_has_no_words() -> None:
     assert not {name for name in LOGGED if name.startswith(("turn.", "item.", "caller.", "response."))}
+
+
+def latency(heard_ms: float, *, filler: bool = False) -> Fields:
+    names = ("speech_end_to_first_audio_ms", "speech_end_to_first_sent_ms", "speech_end_to_first_heard_ms")
+    return {"turn": 1, "filler": filler, **dict.fromkeys(names, heard_ms)}
+
+
+def test_a_long_silence_is_one_that_no_filler_ended(bench: Bench) -> None:
+    bench.note("turn.latency", **latency(3999.0))
+    bench.note("turn.latency", **latency(4001.0))
+    bench.note("turn.latency", **latency(2500.0, filler=True))
+    bench.note("turn.latency", **latency(7000.0))  # of the same turn: the filler was heard before
+    bench.note("turn.latency", **latency(900.0))
+    assert bench.value("gateway_turns_total", silence="short") == 3
+    assert bench.value("gateway_turns_total", silence="long") == 1
+
+
+@pytest.mark.parametrize(("heard", "lasts_s", "suspected"), [(False, 25.0, 1), (True, 25.0, 0), (False, 19.0, 0)])
+def test_a_caller_who_is_never_heard_is_suspicious(
+    bench: Bench, *, heard: bool, lasts_s: float, suspected: int
+) -> None:
+    bench.note("call.answered", 100.0)
+    if heard:
+        bench.note("caller.onset", 105.0, at=105.0)
+    bench.end(100.0 + lasts_s)
+    assert bench.value("gateway_one_way_audio_suspected_total") == suspected

@@ -59,7 +59,7 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
     [
         (lambda t: t.event("validation"), "gateway_event_grid_events_total", {"kind": "validation"}),
         (lambda t: t.event("from outside"), "gateway_event_grid_events_total", {"kind": "other"}),
-        (lambda t: t.offer_undecided(), "gateway_offers_undecided_total", {}),
+        (lambda t: t.offered("undecided"), "gateway_offers_total", {"result": "undecided"}),
         (lambda t: t.callback("CallConnected"), "gateway_callbacks_total", {"kind": "CallConnected"}),
         (lambda t: t.callback("unknown"), "gateway_callbacks_total", {"kind": "other"}),
         (

@@ -39,13 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--others-from", type=float, default=0.0, metavar="SECONDS", help="when that client begins")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--metrics-port", type=int, default=0, metavar="PORT", help="where the gateway is scraped (default: any)"
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("rehearsal"), metavar="DIR", help="for report.json, picture.png and the log"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     plan = RehearsalPlan(
-        args.calls, args.minutes, args.call_minutes, args.units, args.others / 100, args.others_from, args.seed
+        args.calls,
+        args.minutes,
+        args.call_minutes,
+        args.units,
+        args.others / 100,
+        args.others_from,
+        args.seed,
+        args.metrics_port,
     )
     args.out.mkdir(parents=True, exist_ok=True)
     try:

@@ -65,6 +65,8 @@ class RehearsalPlan:
     """share of the units that another client takes"""
     others_from_s: float = 0.0
     seed: int = 0
+    metrics_port: int = 0
+    """of the gateway, for a Prometheus of yours; 0 takes a free one"""
 
     @property
     def capacity(self) -> float:
@@ -146,7 +148,8 @@ async def rehearse(plan: RehearsalPlan, folder: Path, progress: Callable[[Sample
         others_from_s=plan.others_from_s,
     )
     twin = VoiceLiveTwin(per_model={MODEL: TwinOptions(ptu=ptu, script=_script())}, clock=time.monotonic)
-    with reserved_ports(2) as (port, metrics_port):
+    with reserved_ports(2) as (port, free_port):
+        metrics_port = plan.metrics_port or free_port
         phone = PhoneNetwork(f"http://127.0.0.1:{port}/events/incoming-call", access_key=key)
         await twin.start()
         await phone.start()
