@@ -7,7 +7,7 @@ docs/PERFORMANCE.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -42,8 +42,10 @@ class Panel:
     fill: bool = False
     most: float | None = None
     """upper end of the scale"""
-    dashed: tuple[str, ...] = field(default=())
+    dashed: tuple[str, ...] = ()
     """lines that are limits or another's opinion"""
+    right: tuple[tuple[str, str], ...] = ()
+    """lines of another kind, with their unit: they have the scale at the right"""
 
 
 def quantile(level: float, metric: str, labels: str = "") -> str:
@@ -110,12 +112,12 @@ FIRST_SCREEN = (
                     f'gateway_reply_latency_seconds_count{{{HEARD},source="filler"}}',
                     f'gateway_reply_latency_seconds_count{{{HEARD},source="model"}}',
                 ),
-                "filler share (1 = 100 %)",
+                "filler share",
             ),
         ),
         unit="s",
         threshold=2.0,
-        dashed=("filler share (1 = 100 %)",),
+        right=(("filler share", "percentunit"),),
     ),
     Panel(
         "Turns with more than 4 s of silence",
@@ -134,12 +136,12 @@ FIRST_SCREEN = (
                 f"sum(rate(gateway_false_interruptions_total[{INTERVAL}]))"
                 f" / ((sum(rate(gateway_false_interruptions_total[{INTERVAL}]))"
                 f" + sum(rate(gateway_barge_ins_total[{INTERVAL}]))) > 0)",
-                "false (1 = 100 %)",
+                "false",
             ),
         ),
         unit="s",
         threshold=0.4,
-        dashed=("false (1 = 100 %)",),
+        right=(("false", "percentunit"),),
     ),
     Panel(
         "Calls ended by a system reason",
@@ -177,11 +179,12 @@ FIRST_SCREEN = (
             Query("gateway:ptu_utilisation:ratio", "{{deployment}} consumed"),
             Query("gateway:ptu_reserved:ratio", "{{deployment}} reserved"),
             Query("max by (deployment) (gateway_ptu_monitor_utilisation_ratio)", "{{deployment}} monitor"),
-            Query("sum by (deployment) (gateway_ptu_headroom_calls) / 100", "{{deployment}} head-room, 100 calls"),
+            Query("sum by (deployment) (gateway_ptu_headroom_calls)", "{{deployment}} head-room, calls"),
         ),
         unit="percentunit",
         threshold=1.0,
-        dashed=("/.*head-room.*/", "/.*monitor.*/"),
+        dashed=("/.*monitor.*/",),
+        right=(("/.*head-room.*/", "short"),),
     ),
     Panel(
         "Dials, throttles, spill-over",
@@ -198,12 +201,12 @@ FIRST_SCREEN = (
         "was never heard. 20 ms is a frame.",
         (
             Query(quantile(0.99, "gateway_ticker_lateness_seconds"), "frame lateness p99"),
-            Query(f"max(rate(gateway_run_queue_wait_seconds_total[{INTERVAL}]))", "waits for a core (1 = always)"),
+            Query(f"max(rate(gateway_run_queue_wait_seconds_total[{INTERVAL}]))", "waits for a core"),
             Query(f"sum(rate(gateway_one_way_audio_suspected_total[{INTERVAL}])) * 60", "one-way suspects a minute"),
         ),
         unit="s",
         threshold=0.02,
-        dashed=("waits for a core (1 = always)", "one-way suspects a minute"),
+        right=(("waits for a core", "percentunit"), ("one-way suspects a minute", "short")),
     ),
 )
 
@@ -286,7 +289,8 @@ def as_json() -> str:
     built = built.with_row(dashboard.Row("Details").grid_pos(model.GridPos(h=1, w=24, x=0, y=below)))
     for number, panel in enumerate(DETAILS):
         built = built.with_panel(_panel(panel, number, top=below + 1))
-    return JSONEncoder(sort_keys=True, indent=1).encode(built.build()) + "\n"
+    text: str = JSONEncoder(sort_keys=True, indent=1).encode(built.build())
+    return f"{text}\n"
 
 
 def _panel(panel: Panel, number: int, top: int) -> timeseries.Panel:
@@ -322,10 +326,17 @@ def _panel(panel: Panel, number: int, top: int) -> timeseries.Panel:
             .legend_format(query.legend)
             .ref_id(chr(ord("A") + number_of_query))
         )
+    dash = model.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [8, 8]})
     for name in panel.dashed:
-        dash = {"fill": "dash", "dash": [8, 8]}
-        option = model.DynamicConfigValue(id_val="custom.lineStyle", value=dash)
-        made = (
-            made.override_by_regexp(name, [option]) if name.startswith("/") else made.override_by_name(name, [option])
-        )
+        made = _override(made, name, [dash])
+    for name, unit in panel.right:
+        right = model.DynamicConfigValue(id_val="custom.axisPlacement", value="right")
+        made = _override(made, name, [right, model.DynamicConfigValue(id_val="unit", value=unit)])
     return made
+
+
+def _override(made: timeseries.Panel, name: str, options: list[model.DynamicConfigValue]) -> timeseries.Panel:
+    """For a line by its legend, or by a pattern between slashes."""
+    if name.startswith("/"):
+        return made.override_by_regexp(name, options)
+    return made.override_by_name(name, options)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -48,18 +49,23 @@ def main() -> None:
 
 
 def draw(axes: Any, panel: dict[str, Any], prometheus: str, start: float, end: float) -> None:
-    defaults = panel["fieldConfig"]["defaults"]
+    defaults, right = panel["fieldConfig"]["defaults"], None
     unit = defaults["unit"]
     scale = 100.0 if unit == "percentunit" else 1.0
-    number = 0
+    lines: list[Any] = []
     for target in panel["targets"]:
         for labels, points in ask(prometheus, target["expr"], start, end):
-            colour = COLOURS[number % len(COLOURS)]
-            number += 1
-            minutes = [(at - start) / 60 for at, _ in points]
-            axes.plot(
-                minutes, [scale * value for _, value in points], color=colour, linewidth=1.8, label=name(target, labels)
-            )
+            legend = name(target, labels)
+            override = overridden(panel, legend)
+            on, factor = axes, scale
+            if override.get("custom.axisPlacement") == "right":
+                on = right = right or axes.twinx()
+                factor = 100.0 if override["unit"] == "percentunit" else 1.0
+                legend += " (right, %)" if factor > 1 else " (right)"
+            style = ":" if "custom.lineStyle" in override else "-"
+            minutes, values = [(at - start) / 60 for at, _ in points], [factor * value for _, value in points]
+            colour = COLOURS[len(lines) % len(COLOURS)]
+            lines += on.plot(minutes, values, color=colour, linewidth=1.8, linestyle=style, label=legend)
     steps = defaults.get("thresholds", {}).get("steps", [])
     for step in steps[1:]:
         axes.axhline(scale * step["value"], color="#B3261E", linewidth=1.0, linestyle="--")
@@ -68,8 +74,10 @@ def draw(axes: Any, panel: dict[str, Any], prometheus: str, start: float, end: f
     axes.set_xlim(0, (end - start) / 60)
     axes.set_ylim(bottom=0)
     axes.grid(color="#DDE1E4", linewidth=0.6)
-    if number:
-        axes.legend(frameon=False, fontsize=8, loc="best")
+    if right is not None:
+        right.set_ylim(bottom=0)
+    if lines:
+        axes.legend(handles=lines, frameon=False, fontsize=8, loc="best")
     else:
         axes.text(0.5, 0.5, "nothing of the kind happened", transform=axes.transAxes, ha="center", color="#555C63")
 
@@ -86,6 +94,17 @@ def ask(
         points = [(float(at), float(value)) for at, value in series["values"] if value not in ("NaN", "+Inf")]
         if points:
             yield series["metric"], points
+
+
+def overridden(panel: dict[str, Any], legend: str) -> dict[str, Any]:
+    """What the panel says of a line by its legend."""
+    found: dict[str, Any] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        wanted = override["matcher"]["options"]
+        matches = re.fullmatch(wanted.strip("/"), legend) if wanted.startswith("/") else wanted == legend
+        if matches:
+            found |= {each["id"]: each["value"] for each in override["properties"]}
+    return found
 
 
 def name(target: dict[str, Any], labels: dict[str, str]) -> str:

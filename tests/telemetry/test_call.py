@@ -268,7 +268,7 @@ def test_what_is_logged_has_no_words() -> None:
     assert not {name for name in LOGGED if name.startswith(("turn.", "item.", "caller.", "response."))}
 
 
-def latency(heard_ms: float, *, filler: bool = False) -> Fields:
+def latency(heard_ms: float, *, filler: bool = False) -> dict[str, Any]:
     names = ("speech_end_to_first_audio_ms", "speech_end_to_first_sent_ms", "speech_end_to_first_heard_ms")
     return {"turn": 1, "filler": filler, **dict.fromkeys(names, heard_ms)}
 

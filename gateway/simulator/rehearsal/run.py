@@ -272,7 +272,7 @@ def _gateway(  # noqa: PLR0913 - where everything is
     for resource in sections["resources"]:
         resource["dials_per_minute"] = 1000
     config = sections | {
-        "admission": {"calls": 1000, "loop_lag_ms": 60_000},
+        "admission": {"calls": max(50, int(3 * plan.calls)), "loop_lag_ms": 60_000},
         "deployments": [
             {
                 "name": MODEL,
