@@ -60,14 +60,17 @@ COMMANDS = (
     ),
     Command(
         "check",
-        "gateway.check",
+        "gateway.check.command",
         "check a configuration and say what it means",
         "Says everything that is wrong with a configuration at once, or summarises it: which number is answered by "
-        "whom, with which models. Reads the key files; calls nobody. Exit code 78 if it can not be used.",
+        "whom, with which models. Reads the key files; calls nobody, unless --online is given: then it asks Azure with "
+        "the gateway's own identity, says what to do about every finding, and exits with 1 if a call would fail. Exit "
+        "code 78 if the configuration can not be used.",
         """\
   gateway check --config gateway.yaml
   gateway check --config gateway.yaml --without-keys    on a machine that has no keys, such as CI
   gateway check --config gateway.yaml --route +15555550100    which line takes such a call, and why
+  gateway check --config gateway.yaml --online          is everything there that calls need?
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(

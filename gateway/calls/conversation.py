@@ -242,6 +242,7 @@ class Conversation:
     async def _hang_up_when_wanted(self) -> None:
         """End the call over REST; closing the media socket alone would leave the caller in silence."""
         await self._pump.hang_up_wanted.wait()
+        self._pump.keep_time()  # the network may never say that the call is over, least of all where no media came
         if not self._answered.done():
             self.on_call_ended()
             return

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.calls.adoption import Adoption
 from gateway.calls.diversion import Diversion
+from gateway.calls.live import LiveCall
 from gateway.calls.models import Seated
 from gateway.calls.reception import MINUTE_S, Offer, OfferParts, Reception
 from gateway.calls.routing import route
@@ -24,6 +26,7 @@ from gateway.errors import AcsError, CallGone, GatewayError, LostRace, ModelUnav
 from gateway.outcome import Outcome, Reason, Result
 from gateway.store.memory import Claim
 from gateway.wire.event_grid import IncomingCall
+from gateway.wire.ticket import Ticket
 
 log = structlog.get_logger()
 
@@ -49,6 +52,7 @@ class Offers:
         self._deadlines = parts.config.deadlines
         self._reception = Reception(parts)
         self._diversion = Diversion(parts, self._reception)
+        self._adoption = Adoption(parts, self._reception)
 
     async def consider(self, call: IncomingCall) -> Outcome | None:
         """Answer a call, or say why not.
@@ -67,6 +71,10 @@ class Offers:
             raise
         self._parts.observer.offered(decided.result)
         return decided.outcome
+
+    async def adopt(self, ticket: Ticket, connection_id: str) -> LiveCall | None:
+        """Hold a call that another process answered; None: it can not be held here."""
+        return await self._adoption.adopt(ticket, connection_id)
 
     async def _decide(self, call: IncomingCall) -> Decided:
         claim, ours = self._parts.claims.claim((f"event:{call.event_id}", f"call:{call.context_hash}"))

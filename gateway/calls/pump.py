@@ -126,6 +126,10 @@ class Pump:
         """There is a media socket, and it has delivered something lately; one that has not gives way to another."""
         return self._phone is not None and now - self._heard_at < SILENT_SOCKET_S
 
+    def keep_time(self) -> None:
+        """Let the call's deadlines pass, media or not."""
+        self._ticker.join(self)
+
     async def serve_phone(self, socket: PhoneSocket, transport: asyncio.Transport) -> None:
         """Read a media socket until it closes; returns then. An older one that is still there is dropped."""
         if self._phone_transport is not None:

@@ -77,6 +77,20 @@ class Offer:
     """a name for the caller that tells nothing; None: the number is withheld"""
 
 
+@dataclass(frozen=True, slots=True)
+class TakenCall:
+    """What a conversation is begun with, however we came by the call."""
+
+    call_id: str
+    agent: CallAgent
+    acs: CallAutomation
+    number: str | None
+    """E.164; None: withheld, or not known"""
+    caller: str | None
+    """a name for the caller that tells nothing"""
+    clip_url: Callable[[Phrase], str]
+
+
 class Reception:
     """Of one configuration."""
 
@@ -100,62 +114,77 @@ class Reception:
 
     def begin(self, offer: Offer, seated: Seated) -> Conversation:
         """Bring the call to life: from here on the greeting is made while the phone rings."""
-        parts, config, ready = self._parts, self._parts.config, seated.ready
+        number, deployment = offer.call.caller.phone_number, seated.seat.deployment
+        return self.hold(
+            TakenCall(
+                offer.call_id,
+                offer.agent,
+                offer.acs,
+                number,
+                offer.caller,
+                lambda phrase: self.clip_url(offer, deployment, phrase),
+            ),
+            seated,
+        )
+
+    def hold(self, call: TakenCall, seated: Seated) -> Conversation:
+        """A conversation about a call that rings, or that is answered already."""
+        parts, config, ready, line = self._parts, self._parts.config, seated.ready, call.agent.line
         deployment = config.deployment(ready.target.deployment)
-        observer = parts.observer.call(offer.call_id, deployment)
+        observer = parts.observer.call(call.call_id, deployment)
         now = parts.clock()
         offered: Fields = {
-            "call_id": offer.call_id,
-            "line": offer.line.name,
-            "agent": offer.agent.config.name,
+            "call_id": call.call_id,
+            "line": line.name,
+            "agent": call.agent.config.name,
             "deployment": deployment.name,
             "profile": deployment.profile.value,
-            "caller": parts.name_of(offer.call.caller.phone_number),
+            "caller": parts.name_of(call.number),
         }
         observer.note(Note("call.offered", offered), now)
         observer.note(Note("call.model_ready", {"dial_s": round(ready.dial_s, 3)}), now)
         for path in ready.differences:
             observer.note(Note("session.difference", {"path": path}), now)
-        settings = call_settings(config, self._bounded(offer), deployment, ready.confirmed, parts.phrases)
+        settings = call_settings(config, self._bounded(call), deployment, ready.confirmed, parts.phrases)
         conversation = Conversation(
             CallParts(
-                call_id=offer.call_id,
-                names=CallNames(offer.line.name, offer.agent.config.name, deployment.name),
+                call_id=call.call_id,
+                names=CallNames(line.name, call.agent.config.name, deployment.name),
                 session=CallSession(settings),
                 model=ready.leg,
-                acs=offer.acs,
+                acs=call.acs,
                 observer=observer,
                 ticker=parts.ticker,
                 clock=parts.clock,
                 media=self.media_deadlines,
                 seat=seated.seat,
                 errands=ErrandParts(
-                    call_id=offer.call_id,
-                    line=offer.line,
-                    caller=offer.call.caller.phone_number,
-                    acs=offer.acs,
+                    call_id=call.call_id,
+                    line=line,
+                    caller=call.number,
+                    acs=call.acs,
                     hooks=parts.hooks,
                     transfers=parts.transfers,
                     on_bug=parts.observer.bug,
                 ),
-                prompt_url=self.clip_url(offer, deployment.name, Phrase.FILLER),
+                prompt_url=call.clip_url(Phrase.FILLER),
             )
         )
         parts.supervisor.start(conversation)
         seated.seat.went_live()
         return conversation
 
-    def _bounded(self, offer: Offer) -> CallAgent:
+    def _bounded(self, call: TakenCall) -> CallAgent:
         """The call lasts no longer than its caller may still talk today, nor than this process does."""
         parts = self._parts
         left_s = parts.drain.left_s(parts.clock())
-        today_s = parts.callers.seconds_left(offer.line, offer.caller)
+        today_s = parts.callers.seconds_left(call.agent.line, call.caller)
         if today_s is not None:
             left_s = min(left_s, today_s)
-        if left_s / MINUTE_S >= offer.line.max_minutes:
-            return offer.agent
-        line = offer.line.model_copy(update={"max_minutes": max(left_s / MINUTE_S, SHORTEST_MINUTES)})
-        return replace(offer.agent, line=line)
+        if left_s / MINUTE_S >= call.agent.line.max_minutes:
+            return call.agent
+        line = call.agent.line.model_copy(update={"max_minutes": max(left_s / MINUTE_S, SHORTEST_MINUTES)})
+        return replace(call.agent, line=line)
 
     # --- addresses ------------------------------------------------------------------------------------------------
 

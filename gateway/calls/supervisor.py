@@ -12,6 +12,9 @@ from gateway.outcome import Outcome
 
 log = structlog.get_logger()
 
+MAX_ENDED = 2_000
+"""More than end in the two minutes in which a ticket opens a first media stream."""
+
 
 class CallSupervisor:
     """Owns the task of every call."""
@@ -20,6 +23,8 @@ class CallSupervisor:
         """`on_broken`: an error of ours ended a call; `on_ended`: nothing of the call of this id is left."""
         self._calls: dict[str, LiveCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: dict[str, None] = {}
+        """the latest calls that are over, the oldest first"""
         self._on_broken = on_broken
         self._on_ended = on_ended
 
@@ -39,6 +44,10 @@ class CallSupervisor:
 
     def get(self, call_id: str) -> LiveCall | None:
         return self._calls.get(call_id)
+
+    def had(self, call_id: str) -> bool:
+        """Whether a call of this id has ended here, not long ago."""
+        return call_id in self._ended
 
     async def wait_empty(self, timeout_s: float) -> bool:
         """Wait until no call is left; False if some are after `timeout_s`."""
@@ -67,4 +76,7 @@ class CallSupervisor:
         finally:
             if self._calls.get(call.call_id) is call:
                 del self._calls[call.call_id]
+                self._ended[call.call_id] = None
+                if len(self._ended) > MAX_ENDED:
+                    del self._ended[next(iter(self._ended))]
                 self._on_ended(call.call_id)

@@ -227,6 +227,16 @@ class CallAutomation:
         subscription = properties.media_streaming_subscription
         return subscription is not None and str(subscription.state) == "active"
 
+    async def caller_of(self, call_connection_id: str) -> str | None:
+        """The telephone number that called; None: it was withheld, or no telephone called.
+
+        Raises:
+            GatewayError: as `answer`.
+        """
+        properties = await self._retrying(lambda: self._call(call_connection_id).get_call_properties())
+        source = properties.source
+        return source.properties["value"] if isinstance(source, PhoneNumberIdentifier) else None
+
     async def transfer(
         self, call_connection_id: str, target: TransferTarget, headers: Mapping[str, str], attempt: int
     ) -> None:

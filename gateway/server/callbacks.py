@@ -40,6 +40,8 @@ async def receive_callbacks(request: web.Request) -> web.Response:
     call = request.app[SUPERVISOR].get(ticket.call_id)
     if call is not None and not all(call.bind(event.call_connection_id) for event in events):
         guard.refuse_binding(request, Door.CALLBACKS)
+    if call is None:
+        telemetry.callbacks_unknown(len(events))
     for event in events:
         telemetry.callback(event.kind)
         if call is not None:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from gateway.bounds import FIRST_ATTACH_S, MAX_MEDIA_MESSAGE_BYTES
 from gateway.calls.live import Attach, LiveCall
-from gateway.server.keys import GUARD, SUPERVISOR, WALL_CLOCK
+from gateway.server.keys import GUARD, LIVE, SUPERVISOR, WALL_CLOCK
 from gateway.server.problems import problem
 from gateway.telemetry.labels import Door
 from gateway.wire.ticket import Purpose
@@ -70,6 +70,11 @@ async def _admit(request: web.Request) -> LiveCall:
         raise problem(web.HTTPUpgradeRequired, headers={"Upgrade": "websocket"})
     if not _is_handshake(request):
         raise problem(web.HTTPBadRequest, "handshake", "This is no WebSocket handshake.")
+    if call is None and not late and not request.app[SUPERVISOR].had(ticket.call_id):
+        # Another process answered it, and leaves.
+        connection_id = request.headers.get(CONNECTION_ID)
+        offers = request.app[LIVE].current.offers
+        call = await offers.adopt(ticket, connection_id) if connection_id is not None else None
     if call is None:
         raise _over()
     if not call.bind(request.headers.get(CONNECTION_ID)):

@@ -188,6 +188,10 @@ class GatewayMetrics:
         self.callbacks = self._closed(
             "gateway_callbacks", "Callback events of answered calls.", {"kind": labels.CALLBACKS}
         )
+        self.callbacks_unknown = self._counter(
+            "gateway_callbacks_unknown",
+            "Callback events about calls that are not here: they have ended, or another process has them.",
+        )
         self.auth_failures = self._closed(
             "gateway_auth_failures",
             "Requests that did not prove their right to come in, or whose proof could not be judged (undecided).",

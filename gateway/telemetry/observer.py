@@ -106,6 +106,10 @@ class Telemetry:
     def callback(self, kind: str) -> None:
         self.metrics.callbacks.inc(kind)
 
+    def callbacks_unknown(self, number: int) -> None:
+        """They were about a call that is not here."""
+        self.metrics.callbacks_unknown.inc(number)
+
     def refused(self, door: Door, kind: str) -> None:
         """A request did not prove its right to come in."""
         self.metrics.auth_failures.inc(door, kind)

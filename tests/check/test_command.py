@@ -9,7 +9,7 @@ import pytest
 from gateway.cli import main
 from gateway.config import load
 
-EXAMPLE = Path(__file__).parent.parent / "deploy" / "examples" / "azure-entra.yaml"
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "azure-entra.yaml"
 LINE = """
   - name: munich
     numbers: ["+4989*"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import platform
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway import __version__
 from gateway.calls.judges import check_judges
 from gateway.calls.routing import Route, route
 from gateway.capacity.ptu_table import PtuModel
-from gateway.check_lines import line_notes, line_summary, tools_of
+from gateway.check.findings import Level
+from gateway.check.lines import line_notes, line_summary, tools_of
 from gateway.config import Agent, Deployment, GatewayConfig, PtuCapacity, json_schema, load
 from gateway.config.doors import EventGridConfig
 from gateway.config.price import Price
@@ -28,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caller", metavar="NUMBER", help="with --route: who calls; nobody named: withheld")
     parser.add_argument("--at", type=_moment, metavar="TIME", help="with --route: when, such as 2026-12-24T17:30+01:00")
     parser.add_argument("--without-keys", action="store_true", help="do not read the key files")
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="ask Azure, as this gateway would: addresses, keys, Call Automation, a session of every deployment",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,12 +52,32 @@ def run(args: argparse.Namespace) -> int:
     if not args.without_keys:
         check_key_files(config)
     check_judges(config)
+    if args.online:
+        return _ask_azure(config)
     if args.route is not None:
         found = route(config.lines, args.route, args.caller, args.at or datetime.now(UTC))
         sys.stdout.write(f"a call to {args.route} {_fate(found)}: {found.why}\n")
         return 0
     sys.stdout.write("\n".join([*summary(config), f"{args.config}: good"]) + "\n")
     return 0
+
+
+def _ask_azure(config: GatewayConfig) -> int:
+    """Say what is found as it is found; 1 if something would fail a call."""
+    from gateway.check.online import findings  # noqa: PLC0415 - the clients of Azure take a second to import
+
+    print(f"voice-gateway {__version__}, Python {platform.python_version()}, configuration {config.checksum}")
+    print(f"at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; nothing below is secret")
+    counts = dict.fromkeys(Level, 0)
+
+    async def ask() -> None:
+        async for finding in findings(config):
+            counts[finding.level] += 1
+            print(finding, flush=True)
+
+    asyncio.run(ask())
+    print(", ".join(f"{number} {level}" for level, number in counts.items() if number))
+    return 1 if counts[Level.FAIL] else 0
 
 
 def _fate(found: Route) -> str:
