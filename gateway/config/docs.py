@@ -23,7 +23,8 @@ One YAML file, given as `gateway serve --config gateway.yaml`. `gateway check --
 that is wrong with it at once, with path and line; `gateway check --schema` prints its JSON Schema for editors. Unknown
 fields are errors. Units are in the names: `_ms` is milliseconds, `_s` seconds. Relative paths start from the folder
 of the file. Complete examples: [azure-entra.yaml](../deploy/examples/azure-entra.yaml),
-[loopback.yaml](../deploy/examples/loopback.yaml), every option of an agent in
+[loopback.yaml](../deploy/examples/loopback.yaml) and, for a container,
+[loopback-image.yaml](../deploy/examples/loopback-image.yaml), every option of an agent in
 [agent-options.yaml](../deploy/examples/agent-options.yaml), and a line with people, keys and manners in
 [support-line.yaml](../deploy/examples/support-line.yaml), which [AGENTS.md](AGENTS.md) arrives at step by step.
 

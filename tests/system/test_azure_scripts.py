@@ -63,6 +63,24 @@ class Azure:
         return found
 
 
+def sign_in(fake: FakeAzure, environment: dict[str, str]) -> None:
+    """What `az login` leaves: a cloud, and an account in it."""
+    endpoints = {
+        "resource-manager": fake.url,
+        "active-directory": fake.url,
+        "active-directory-resource-id": "https://management.core.windows.net/",
+        "microsoft-graph-resource-id": fake.url,
+        "active-directory-graph-resource-id": fake.url,
+    }
+    options = [option for name, url in endpoints.items() for option in (f"--endpoint-{name}", url)]
+    for command in (
+        ["az", "cloud", "register", "--name", "fake", *options],
+        ["az", "cloud", "set", "--name", "fake"],
+        ["az", "login", "--identity", "--output", "none"],
+    ):
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
+
 @contextmanager
 def warm_az(folder: Path) -> Iterator[None]:
     """The real `az`, in this folder, without its half a second to begin."""
@@ -90,17 +108,7 @@ def azure(needs: Callable[..., None], tmp_path: Path) -> Iterator[Azure]:
         pytest.skip("make test-system installs az")
     with fake_azure(tmp_path) as (fake, environment), warm_az(tmp_path):
         found = Azure(fake, environment, tmp_path)
-        endpoints = {
-            "resource-manager": fake.url,
-            "active-directory": fake.url,
-            "active-directory-resource-id": "https://management.core.windows.net/",
-            "microsoft-graph-resource-id": fake.url,
-            "active-directory-graph-resource-id": fake.url,
-        }
-        options = [option for name, url in endpoints.items() for option in (f"--endpoint-{name}", url)]
-        found.run("az", "cloud", "register", "--name", "fake", *options)
-        found.run("az", "cloud", "set", "--name", "fake")
-        found.run("az", "login", "--identity", "--output", "none")
+        sign_in(fake, found.environment)
         yield found
 
 
