@@ -71,6 +71,7 @@ COMMANDS = (
   gateway check --config gateway.yaml --without-keys    on a machine that has no keys, such as CI
   gateway check --config gateway.yaml --route +15555550100    which line takes such a call, and why
   gateway check --config gateway.yaml --online          is everything there that calls need?
+  gateway check --config gateway.yaml --call            measure the phone network: dial, on loudspeaker
   gateway check --schema > gateway.schema.json          for your editor""",
     ),
     Command(

@@ -7,6 +7,7 @@ import asyncio
 import json
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,10 @@ from gateway.config.doors import EventGridConfig
 from gateway.config.price import Price
 from gateway.config.secrets import check_key_files
 from gateway.outcome import Reason
+from gateway.telemetry.logs import configure_logs
+
+
+WHO_CAN = "Call Automation takes no customers who are new since October 2026, and is to end in September 2028"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--online",
         action="store_true",
         help="ask Azure, as this gateway would: addresses, keys, Call Automation, a session of every deployment",
+    )
+    parser.add_argument(
+        "--call",
+        type=float,
+        nargs="?",
+        const=120.0,
+        metavar="SECONDS",
+        help="in the place of the gateway, wait so long for one call, and measure what only the phone network knows",
     )
 
 
@@ -54,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     check_judges(config)
     if args.online:
         return _ask_azure(config)
+    if args.call is not None:
+        return _measure(config, args.call)
     if args.route is not None:
         found = route(config.lines, args.route, args.caller, args.at or datetime.now(UTC))
         sys.stdout.write(f"a call to {args.route} {_fate(found)}: {found.why}\n")
@@ -78,6 +93,20 @@ def _ask_azure(config: GatewayConfig) -> int:
     asyncio.run(ask())
     print(", ".join(f"{number} {level}" for level, number in counts.items() if number))
     return 1 if counts[Level.FAIL] else 0
+
+
+def _measure(config: GatewayConfig, patience_s: float) -> int:
+    """Answer one call and say what was measured; 1 if there was none."""
+    from gateway.check.call import measure_call  # noqa: PLC0415 - needs the whole gateway
+    from gateway.check.probe import settings  # noqa: PLC0415 - as above
+
+    configure_logs(config.server.log.model_copy(update={"level": "warning", "format": "console"}))
+    measured = asyncio.run(measure_call(config, patience_s, print, time.monotonic))
+    if measured is None:
+        print("no call was measured: nobody called, or hung up within ten seconds")
+        return 1
+    print("\n".join(settings(measured)))
+    return 0
 
 
 def _fate(found: Route) -> str:
@@ -108,6 +137,8 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     yield f"events      {' or '.join(_proofs(config.event_grid))}"
     for acs in config.acs.resources:
         yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
+        if acs.endpoint.startswith("https:"):
+            yield f"note        {WHO_CAN}"
     for line in config.lines:
         numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
         yield f"line        {line.name}: {numbers}, answered by {line.agent}"
