@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import fsum
 
 MINUTE_S = 60.0
 GAIN = 0.25
@@ -138,8 +139,9 @@ class Correction:
             for kept in self._kept.values()
             if now - kept.reading.end_s < UNKNOWN_S and kept.reading.utilisation < FULL and self._tells(kept.reading)
         ]
-        said = sum(kept.reading.utilisation for kept in fresh)
-        return sum(kept.own for kept in fresh) / said if said > LEAST_USE * len(fresh) else None
+        # Exact sums: the order in which readings came must not be seen in the last digit.
+        said = fsum(kept.reading.utilisation for kept in fresh)
+        return fsum(kept.own for kept in fresh) / said if said > LEAST_USE * len(fresh) else None
 
     def _keep(self, reading: Reading, now: float) -> None:
         known = self._kept.get(reading.minute)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import fsum
 
 from gateway.capacity.calibration import Calibration
 from gateway.capacity.correction import Correction, Reading
@@ -253,7 +254,7 @@ class Ledger:
         return Account(
             capacity=capacity,
             consumed=self.consumed(now - MINUTE_S, now + SLOT_S),
-            reserved=sum(reserved for call in live for reserved, _ in call.open.values()),
+            reserved=fsum(reserved for call in live for reserved, _ in call.open.values()),
             forecast=forecast,
             others=self._correction.others(now),
             level=self._replicas * max(0.0, self._level) / capacity,
@@ -299,7 +300,7 @@ class Ledger:
                     self._level -= reserved
 
     def _forecast(self) -> float:
-        return sum(self._demand.of_next_minute(call.history) for call in self._calls.values() if not call.over)
+        return fsum(self._demand.of_next_minute(call.history) for call in self._calls.values() if not call.over)
 
     def _learn(self) -> None:
         """What happened at the moment that is over."""

@@ -25,7 +25,6 @@ from gateway.config.secrets import check_key_files
 from gateway.outcome import Reason
 from gateway.telemetry.logs import configure_logs
 
-
 WHO_CAN = "Call Automation takes no customers who are new since October 2026, and is to end in September 2028"
 
 
@@ -135,10 +134,7 @@ def summary(config: GatewayConfig) -> Iterator[str]:
     yield f"operators   {server.metrics_host}:{server.metrics_port}"
     yield f"checksum    {config.checksum}"
     yield f"events      {' or '.join(_proofs(config.event_grid))}"
-    for acs in config.acs.resources:
-        yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
-        if acs.endpoint.startswith("https:"):
-            yield f"note        {WHO_CAN}"
+    yield from _phones(config)
     for line in config.lines:
         numbers = "every other number" if line.numbers == "*" else ", ".join(line.numbers)
         yield f"line        {line.name}: {numbers}, answered by {line.agent}"
@@ -166,6 +162,13 @@ def summary(config: GatewayConfig) -> Iterator[str]:
         yield "note        no operator_key_file: gateway operate can do nothing here"
     if server.trace is not None and server.trace.include_transcripts:
         yield f"note        words that are spoken are written to {server.trace.directory}"
+
+
+def _phones(config: GatewayConfig) -> Iterator[str]:
+    for acs in config.acs.resources:
+        yield f"phone       {acs.name}: {acs.endpoint}, {_credential(acs.key_file)}, {config.acs.audio_format}"
+    if any(acs.endpoint.startswith("https:") for acs in config.acs.resources):
+        yield f"note        {WHO_CAN}"
 
 
 def _drain(config: GatewayConfig) -> Iterator[str]:
